@@ -1,0 +1,1 @@
+"""Files to the snapshot: MOSN's JSON and YAML, and the short form."""

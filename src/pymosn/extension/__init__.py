@@ -1,0 +1,1 @@
+"""How code is added: the registry and the table of built-ins."""

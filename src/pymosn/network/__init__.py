@@ -1,0 +1,1 @@
+"""Sockets to bytes: the reactor, connections and listeners. Knows no protocol."""

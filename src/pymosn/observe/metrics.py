@@ -1,0 +1,394 @@
+"""Counters, gauges and histograms in shared memory.
+
+A worker owns one segment of 64-bit slots and is its only writer; the supervisor maps every
+worker's segment and merges on read, so counters survive a worker's death.  A metric set (a type
+and its labels, spec §9.1) is a run of consecutive slots described by a ``Layout``; the supervisor
+assigns the runs (``SlotTable``) and the snapshot carries the first slot of each.
+
+A histogram is ``count, sum, min, max`` and one slot a bucket.  Durations are nanoseconds.
+"""
+
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Final
+
+COUNTER: Final = "counter"
+GAUGE: Final = "gauge"
+HISTOGRAM: Final = "histogram"
+
+_MS: Final = 1_000_000
+BUCKETS: Final = tuple(
+    int(ms * _MS)
+    for ms in (0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000)
+)
+"""Upper bounds of the histogram buckets, in nanoseconds; one more bucket holds the rest."""
+
+HISTOGRAM_SLOTS: Final = 4 + len(BUCKETS) + 1
+
+COUNTED_STATUSES: Final = (200, 206, 302, 304, 400, 403, 404, 416, 499, 500, 502, 503, 504)
+"""The statuses that have a counter of their own (spec §9.1)."""
+
+
+class Layout:
+    """The keys of one kind of metric set and where each lies in its run of slots."""
+
+    __slots__ = ("_offsets", "keys", "size", "type")
+
+    def __init__(self, type_name: str, keys: tuple[tuple[str, str], ...]) -> None:
+        self.type = type_name
+        self.keys = keys
+        offsets: dict[str, int] = {}
+        position = 0
+        for key, kind in keys:
+            offsets[key] = position
+            position += HISTOGRAM_SLOTS if kind == HISTOGRAM else 1
+        self._offsets = MappingProxyType(offsets)
+        self.size = position
+
+    def offset(self, key: str) -> int:
+        """Return the first slot of ``key``, counted from the start of the run."""
+        return self._offsets[key]
+
+
+DOWNSTREAM: Final = Layout(
+    "downstream",
+    (
+        ("connection_total", COUNTER),
+        ("connection_destroy", COUNTER),
+        ("connection_active", GAUGE),
+        ("connection_overflow", COUNTER),
+        ("bytes_read_total", COUNTER),
+        ("bytes_write_total", COUNTER),
+        ("request_total", COUNTER),
+        ("request_active", GAUGE),
+        ("request_reset", COUNTER),
+        ("request_failed", COUNTER),
+        ("request_protocol_error", COUNTER),
+        ("request_time", HISTOGRAM),
+        ("request_time_total", COUNTER),
+        ("process_time", HISTOGRAM),
+        ("process_time_total", COUNTER),
+        *((f"request_{status}_total", COUNTER) for status in COUNTED_STATUSES),
+        ("request_other_code", COUNTER),
+    ),
+)
+
+_UPSTREAM_KEYS: Final = (
+    ("connection_total", COUNTER),
+    ("connection_close", COUNTER),
+    ("connection_active", GAUGE),
+    ("connection_con_fail", COUNTER),
+    ("connection_local_close", COUNTER),
+    ("connection_remote_close", COUNTER),
+    ("connection_local_close_with_active_request", COUNTER),
+    ("connection_remote_close_with_active_request", COUNTER),
+    ("connection_close_notify", COUNTER),
+    ("request_total", COUNTER),
+    ("request_active", GAUGE),
+    ("request_local_reset", COUNTER),
+    ("request_remote_reset", COUNTER),
+    ("request_timeout", COUNTER),
+    ("request_failure_eject", COUNTER),
+    ("request_pending_overflow", COUNTER),
+    ("request_duration_time", HISTOGRAM),
+    ("request_duration_time_total", COUNTER),
+    ("response_success", COUNTER),
+    ("response_failed", COUNTER),
+)
+
+UPSTREAM_HOST: Final = Layout("upstream", _UPSTREAM_KEYS)
+
+UPSTREAM_CLUSTER: Final = Layout(
+    "upstream",
+    (
+        *_UPSTREAM_KEYS,
+        ("connection_retry", COUNTER),
+        ("request_retry", COUNTER),
+        ("request_retry_overflow", COUNTER),
+        ("lb_subsets_fallback", COUNTER),
+        ("lb_subsets_created", GAUGE),
+        ("connection_bytes_read_total", COUNTER),
+        ("connection_bytes_write", COUNTER),
+    ),
+)
+"""Begins with the keys of ``UPSTREAM_HOST``, so that one class counts for both."""
+
+WORKER: Final = Layout(
+    "worker",
+    (
+        ("loop_turns", COUNTER),
+        ("filter_errors", COUNTER),
+        ("access_log_dropped", COUNTER),
+    ),
+)
+
+_D_CONNECTION_TOTAL = DOWNSTREAM.offset("connection_total")
+_D_CONNECTION_DESTROY = DOWNSTREAM.offset("connection_destroy")
+_D_CONNECTION_ACTIVE = DOWNSTREAM.offset("connection_active")
+_D_CONNECTION_OVERFLOW = DOWNSTREAM.offset("connection_overflow")
+_D_BYTES_READ = DOWNSTREAM.offset("bytes_read_total")
+_D_BYTES_WRITE = DOWNSTREAM.offset("bytes_write_total")
+_D_REQUEST_TOTAL = DOWNSTREAM.offset("request_total")
+_D_REQUEST_ACTIVE = DOWNSTREAM.offset("request_active")
+_D_REQUEST_RESET = DOWNSTREAM.offset("request_reset")
+_D_REQUEST_FAILED = DOWNSTREAM.offset("request_failed")
+_D_PROTOCOL_ERROR = DOWNSTREAM.offset("request_protocol_error")
+_D_REQUEST_TIME = DOWNSTREAM.offset("request_time")
+_D_REQUEST_TIME_TOTAL = DOWNSTREAM.offset("request_time_total")
+_D_PROCESS_TIME = DOWNSTREAM.offset("process_time")
+_D_PROCESS_TIME_TOTAL = DOWNSTREAM.offset("process_time_total")
+_D_FIRST_STATUS = DOWNSTREAM.offset("request_200_total")
+_D_OTHER_STATUS = DOWNSTREAM.offset("request_other_code")
+
+_U_CONNECTION_TOTAL = UPSTREAM_HOST.offset("connection_total")
+_U_CONNECTION_CLOSE = UPSTREAM_HOST.offset("connection_close")
+_U_CONNECTION_ACTIVE = UPSTREAM_HOST.offset("connection_active")
+_U_CONNECT_FAIL = UPSTREAM_HOST.offset("connection_con_fail")
+_U_LOCAL_CLOSE = UPSTREAM_HOST.offset("connection_local_close")
+_U_REMOTE_CLOSE = UPSTREAM_HOST.offset("connection_remote_close")
+_U_LOCAL_CLOSE_ACTIVE = UPSTREAM_HOST.offset("connection_local_close_with_active_request")
+_U_REMOTE_CLOSE_ACTIVE = UPSTREAM_HOST.offset("connection_remote_close_with_active_request")
+_U_REQUEST_TOTAL = UPSTREAM_HOST.offset("request_total")
+_U_REQUEST_ACTIVE = UPSTREAM_HOST.offset("request_active")
+_U_LOCAL_RESET = UPSTREAM_HOST.offset("request_local_reset")
+_U_REMOTE_RESET = UPSTREAM_HOST.offset("request_remote_reset")
+_U_TIMEOUT = UPSTREAM_HOST.offset("request_timeout")
+_U_FAILURE_EJECT = UPSTREAM_HOST.offset("request_failure_eject")
+_U_PENDING_OVERFLOW = UPSTREAM_HOST.offset("request_pending_overflow")
+_U_DURATION = UPSTREAM_HOST.offset("request_duration_time")
+_U_DURATION_TOTAL = UPSTREAM_HOST.offset("request_duration_time_total")
+_U_SUCCESS = UPSTREAM_HOST.offset("response_success")
+_U_FAILED = UPSTREAM_HOST.offset("response_failed")
+_C_CONNECTION_RETRY = UPSTREAM_CLUSTER.offset("connection_retry")
+_C_REQUEST_RETRY = UPSTREAM_CLUSTER.offset("request_retry")
+_C_RETRY_OVERFLOW = UPSTREAM_CLUSTER.offset("request_retry_overflow")
+_C_BYTES_READ = UPSTREAM_CLUSTER.offset("connection_bytes_read_total")
+_C_BYTES_WRITE = UPSTREAM_CLUSTER.offset("connection_bytes_write")
+
+_BUCKET_COUNT = len(BUCKETS)
+_STATUS_COUNT = len(COUNTED_STATUSES)
+
+
+class Slots:
+    """One worker's segment: a writable view of native 64-bit integers.
+
+    Also holds the two lookup tables (bucket bounds, counted statuses) in the same typed form, so
+    that counting is a few loads and stores.
+    """
+
+    def __init__(self, view: memoryview) -> None:
+        """``view`` is any writable buffer whose size is a multiple of eight bytes."""
+        self.values = view.cast("B").cast("q")
+        self.bounds = memoryview(bytearray(8 * len(BUCKETS))).cast("q")
+        for index, bound in enumerate(BUCKETS):
+            self.bounds[index] = bound
+        self.status_offset = memoryview(bytearray(8 * 600)).cast("q")
+        for status in range(600):
+            self.status_offset[status] = _D_OTHER_STATUS
+        for index, status in enumerate(COUNTED_STATUSES):
+            self.status_offset[status] = _D_FIRST_STATUS + index
+
+    def observe(self, slot: int, duration: int) -> None:
+        """Count ``duration`` in the histogram that begins at ``slot``."""
+        values = self.values
+        values[slot] += 1
+        values[slot + 1] += duration
+        if values[slot] == 1 or duration < values[slot + 2]:
+            values[slot + 2] = duration
+        if duration > values[slot + 3]:
+            values[slot + 3] = duration
+        index = 0
+        while index < _BUCKET_COUNT and duration > self.bounds[index]:
+            index += 1
+        values[slot + 4 + index] += 1
+
+
+class DownstreamStats:
+    """The ``downstream`` set of one listener, counted together with the global one."""
+
+    def __init__(self, slots: Slots, base: int, total: int) -> None:
+        """``base`` is the listener's first slot, ``total`` that of ``proxy="global"``."""
+        self.slots = slots
+        self.base = base
+        self.total = total
+
+    def add(self, offset: int, amount: int) -> None:
+        """Add to the slot ``offset`` of both sets."""
+        values = self.slots.values
+        values[self.base + offset] += amount
+        values[self.total + offset] += amount
+
+    def connection_opened(self) -> None:
+        self.add(_D_CONNECTION_TOTAL, 1)
+        self.add(_D_CONNECTION_ACTIVE, 1)
+
+    def connection_closed(self, read: int, written: int) -> None:
+        self.add(_D_CONNECTION_DESTROY, 1)
+        self.add(_D_CONNECTION_ACTIVE, -1)
+        self.add(_D_BYTES_READ, read)
+        self.add(_D_BYTES_WRITE, written)
+
+    def connection_overflowed(self) -> None:
+        self.add(_D_CONNECTION_OVERFLOW, 1)
+
+    def bytes_moved(self, read: int, written: int) -> None:
+        self.add(_D_BYTES_READ, read)
+        self.add(_D_BYTES_WRITE, written)
+
+    def request_started(self) -> None:
+        self.add(_D_REQUEST_TOTAL, 1)
+        self.add(_D_REQUEST_ACTIVE, 1)
+
+    def request_finished(self, status: int, duration: int, process: int, failed: bool) -> None:
+        """``duration`` from first byte to end, ``process`` without the upstream wait; in ns."""
+        slots = self.slots
+        offset = _D_OTHER_STATUS
+        if 0 <= status < 600:
+            offset = slots.status_offset[status]
+        self.add(_D_REQUEST_ACTIVE, -1)
+        self.add(offset, 1)
+        self.add(_D_REQUEST_TIME_TOTAL, duration)
+        self.add(_D_PROCESS_TIME_TOTAL, process)
+        if failed:
+            self.add(_D_REQUEST_FAILED, 1)
+        slots.observe(self.base + _D_REQUEST_TIME, duration)
+        slots.observe(self.total + _D_REQUEST_TIME, duration)
+        slots.observe(self.base + _D_PROCESS_TIME, process)
+        slots.observe(self.total + _D_PROCESS_TIME, process)
+
+    def request_reset(self) -> None:
+        self.add(_D_REQUEST_RESET, 1)
+
+    def protocol_error(self) -> None:
+        self.add(_D_PROTOCOL_ERROR, 1)
+
+
+class UpstreamStats:
+    """The ``upstream`` set of one host, counted together with its cluster's."""
+
+    def __init__(self, slots: Slots, host: int, cluster: int) -> None:
+        """``host`` and ``cluster`` are first slots."""
+        self.slots = slots
+        self.host = host
+        self.cluster = cluster
+
+    def add(self, offset: int, amount: int) -> None:
+        """Add to the slot ``offset`` of both sets."""
+        values = self.slots.values
+        values[self.host + offset] += amount
+        values[self.cluster + offset] += amount
+
+    def connection_opened(self) -> None:
+        self.add(_U_CONNECTION_TOTAL, 1)
+        self.add(_U_CONNECTION_ACTIVE, 1)
+
+    def connection_failed(self) -> None:
+        self.add(_U_CONNECT_FAIL, 1)
+
+    def connection_closed(self, remote: bool, active: bool, read: int, written: int) -> None:
+        """``remote``: the peer closed; ``active``: a request was under way."""
+        self.add(_U_CONNECTION_CLOSE, 1)
+        self.add(_U_CONNECTION_ACTIVE, -1)
+        if remote:
+            self.add(_U_REMOTE_CLOSE_ACTIVE if active else _U_REMOTE_CLOSE, 1)
+        else:
+            self.add(_U_LOCAL_CLOSE_ACTIVE if active else _U_LOCAL_CLOSE, 1)
+        values = self.slots.values
+        values[self.cluster + _C_BYTES_READ] += read
+        values[self.cluster + _C_BYTES_WRITE] += written
+
+    def request_started(self) -> None:
+        self.add(_U_REQUEST_TOTAL, 1)
+        self.add(_U_REQUEST_ACTIVE, 1)
+
+    def request_finished(self, status: int, duration: int) -> None:
+        """A response arrived in full; ``duration`` in nanoseconds."""
+        self.add(_U_REQUEST_ACTIVE, -1)
+        self.add(_U_DURATION_TOTAL, duration)
+        self.slots.observe(self.host + _U_DURATION, duration)
+        self.slots.observe(self.cluster + _U_DURATION, duration)
+        self.add(_U_FAILED if status >= 500 else _U_SUCCESS, 1)
+
+    def request_reset(self, remote: bool) -> None:
+        """A request ended without a complete response."""
+        self.add(_U_REQUEST_ACTIVE, -1)
+        self.add(_U_REMOTE_RESET if remote else _U_LOCAL_RESET, 1)
+
+    def request_timed_out(self) -> None:
+        self.add(_U_TIMEOUT, 1)
+
+    def response_retried(self) -> None:
+        self.add(_U_FAILED, 1)
+
+
+class ClusterStats:
+    """The keys that only a cluster has."""
+
+    def __init__(self, slots: Slots, cluster: int) -> None:
+        self.slots = slots
+        self.cluster = cluster
+
+    def retried(self) -> None:
+        self.slots.values[self.cluster + _C_REQUEST_RETRY] += 1
+
+    def connection_retried(self) -> None:
+        self.slots.values[self.cluster + _C_CONNECTION_RETRY] += 1
+
+    def retry_overflowed(self) -> None:
+        self.slots.values[self.cluster + _C_RETRY_OVERFLOW] += 1
+
+    def pending_overflowed(self) -> None:
+        self.slots.values[self.cluster + _U_PENDING_OVERFLOW] += 1
+
+
+class WorkerStats:
+    """What a worker counts about itself."""
+
+    def __init__(self, slots: Slots, base: int) -> None:
+        self.slots = slots
+        self.base = base
+
+    def add(self, offset: int, amount: int) -> None:
+        self.slots.values[self.base + offset] += amount
+
+
+class MetricSet:
+    """A type with its labels, and where its slots begin."""
+
+    __slots__ = ("labels", "layout", "slot")
+
+    def __init__(self, layout: Layout, labels: tuple[tuple[str, str], ...], slot: int) -> None:
+        self.layout = layout
+        self.labels = labels
+        self.slot = slot
+
+
+class SlotTable:
+    """Assigns runs of slots to metric sets; the supervisor owns one.
+
+    A set keeps its run for the life of the supervisor, so counters go on across reloads.
+    """
+
+    def __init__(self, capacity: int = 1 << 20) -> None:
+        """``capacity`` is the number of slots in each worker's segment."""
+        self.capacity = capacity
+        self._sets: dict[tuple[str, tuple[tuple[str, str], ...]], MetricSet] = {}
+        self._next = 0
+
+    def slot(self, layout: Layout, **labels: str) -> int:
+        """Return the first slot of the set, assigning it at first sight.
+
+        Raises ``MemoryError`` when the segment is full.
+        """
+        ordered = tuple(sorted(labels.items()))
+        identity = (layout.type, ordered)
+        known = self._sets.get(identity)
+        if known is None:
+            if self._next + layout.size > self.capacity:
+                raise MemoryError(f"no metric slots left for {layout.type} {labels}")
+            known = self._sets[identity] = MetricSet(layout, ordered, self._next)
+            self._next += layout.size
+        return known.slot
+
+    def __iter__(self) -> Iterator[MetricSet]:
+        return iter(self._sets.values())

@@ -1,0 +1,1 @@
+"""One request from downstream to upstream and back."""

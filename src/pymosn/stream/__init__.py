@@ -1,0 +1,1 @@
+"""Events to streams: one request/response exchange over any codec."""
