@@ -10,6 +10,7 @@ cdef class Head:
     cdef public list added
     cdef public long content_length
     cdef public int minor
+    cdef public bytes upgrade
 
     @cython.locals(at=Py_ssize_t, line=bytes)
     cpdef bytes get(self, bytes name)
@@ -36,6 +37,7 @@ cdef class RequestHead(Head):
     cdef public bytes target
     cdef public bytes authority
     cdef public bytes scheme
+    cdef public bint te_trailers
 
 
 cdef class ResponseHead(Head):

@@ -9,7 +9,12 @@ Names are compared without case; lookups take lower-case names.
 """
 
 class Head:
-    """Header lines with edits.  Base of ``RequestHead``, ``ResponseHead`` and of trailers."""
+    """Header lines with edits.  Base of ``RequestHead``, ``ResponseHead`` and of trailers.
+
+    ``content_length`` is -1 when unknown, else a Content-Length line is among the lines.
+    ``upgrade`` is the protocol that a message asks for or switches to, or None.  ``start`` is
+    where an unchanged start line begins in ``raw``, -1 when it must be written anew.
+    """
 
     def __init__(self, raw: bytes = b"", fields: int = 0, end: int = 0) -> None:
         """``raw[fields:end]`` must be complete, checked header lines."""
@@ -21,6 +26,7 @@ class Head:
         self.minor = 1
         self.cuts = None
         self.added = None
+        self.upgrade = None
 
     def get(self, name: bytes) -> bytes | None:
         """Return the value of the first line called ``name`` (lower case), or None."""
@@ -166,6 +172,7 @@ class RequestHead(Head):
         self.target = b"/"
         self.authority = b""
         self.scheme = b"http"
+        self.te_trailers = False
 
 
 class ResponseHead(Head):

@@ -24,13 +24,13 @@ cdef class MessageReader:
     cdef readonly ResponseHead response
     cdef readonly bytes data
     cdef readonly Head trailers
-    cdef readonly bint complete, tunnel, keep_alive, upgrade, expect_continue, te_trailers
+    cdef readonly bint complete, tunnel, keep_alive, upgrade, expect_continue
     cdef readonly bytes upgrade_to
     cdef readonly str error
     cdef readonly int error_status
     cdef int _state
     cdef Py_ssize_t _retry_at
-    cdef bint _in_trailers, _no_body, _connect, _chunked, _close, _keep
+    cdef bint _in_trailers, _no_body, _connect, _chunked, _close, _keep, _te_trailers
     cdef long _length, _left, _body_read
     cdef int _encodings, _hosts
     cdef list _named

@@ -101,7 +101,7 @@ class MessageReader:
         self.upgrade = False
         self.upgrade_to = None
         self.expect_continue = False
-        self.te_trailers = False
+        self._te_trailers = False
         self.error = ""
         self.error_status = 0
         self._state = _HEADS
@@ -265,6 +265,7 @@ class MessageReader:
         head.content_length = -1
         head.cuts = None
         head.added = None
+        head.upgrade = None
         head.minor = 0 if raw[at + 7] == 48 else 1
         if method_end - start == 3 and raw[start] == 71 and raw[start + 1] == 69 and raw[start + 2] == 84:
             head.method = _GET
@@ -273,6 +274,7 @@ class MessageReader:
         head.target = data[target:target_end]
         head.authority = b""
         head.scheme = _HTTP
+        head.te_trailers = False
         self.request = head
         return at + 10
 
@@ -318,6 +320,7 @@ class MessageReader:
         head.content_length = -1
         head.cuts = None
         head.added = None
+        head.upgrade = None
         head.minor = 0 if raw[at + 7] == 48 else 1
         head.status = (raw[at + 9] - 48) * 100 + (raw[at + 10] - 48) * 10 + raw[at + 11] - 48
         at += 12
@@ -355,8 +358,9 @@ class MessageReader:
         self._chunked = False
         self.keep_alive = True
         self.upgrade = False
+        self.upgrade_to = None
         self.expect_continue = False
-        self.te_trailers = False
+        self._te_trailers = False
         self._close = False
         self._keep = False
         self._encodings = 0
@@ -423,7 +427,6 @@ class MessageReader:
                 return self._transfer_encoding(self.buffer[value:end])
         elif size == 7:
             if _name_is(raw, start, _N_UPGRADE, 7):
-                self._upgrade_line = start
                 self.upgrade_to = self.buffer[value:end]
                 head.cut(start, following)
         elif size == 6:
@@ -431,7 +434,7 @@ class MessageReader:
                 return self._expect(self.buffer[value:end])
         elif size == 2:
             if _name_is(raw, start, _N_TE, 2):
-                self.te_trailers = b"trailers" in self.buffer[value:end].lower()
+                self._te_trailers = b"trailers" in self.buffer[value:end].lower()
                 head.cut(start, following)
         elif size == 16 and _name_is(raw, start, _N_PROXY_CONNECTION, 16):
             head.cut(start, following)
@@ -508,6 +511,7 @@ class MessageReader:
         head = self.request
         if self._settle_connection(head) < 0 or self._check_target(head) < 0:
             return _ERROR
+        head.te_trailers = self._te_trailers
         if self._chunked:
             if self._length >= 0:
                 return self._fail(400, "both Content-Length and Transfer-Encoding are given")
@@ -579,8 +583,8 @@ class MessageReader:
                     # An attacker names end-to-end fields here to have them removed.
                     continue
                 head.remove(name)
-        if not self.upgrade:
-            self.upgrade_to = None
+        if self.upgrade:
+            head.upgrade = self.upgrade_to
         return 0
 
     def _check_target(self, head: Head) -> int:
@@ -763,6 +767,7 @@ class MessageReader:
         trailers.content_length = -1
         trailers.cuts = None
         trailers.added = None
+        trailers.upgrade = None
         keep_alive = self.keep_alive
         self._in_trailers = True
         at = self._fields(trailers, self.position, self.position + _MAX_TRAILER_BYTES)
