@@ -26,8 +26,10 @@ from bench.usage import cpu_model
 def main() -> int:
     """0 when every proxy that is installed gave right replies only, 1 when one did not."""
     arguments = _parse(sys.argv[1:])
-    # SIGTERM as Ctrl-C: the `with` blocks that end our processes run for both.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM as Ctrl-C: the `with` blocks that end our processes run for both. A shell starts
+    # background jobs with SIGINT ignored, so that one is set too.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     settings = _settings(arguments)
     # Ours and, inherited, the load generator's core; the proxies leave it when they start.
     os.sched_setaffinity(0, {settings.load_core})
@@ -39,7 +41,12 @@ def main() -> int:
     try:
         facts = _facts(settings)
         for name in arguments.scenarios:
-            results.append(run_scenario(SCENARIOS[name], proxies, settings))
+            scenario = SCENARIOS[name]
+            taking_part = [proxy for proxy in proxies if scenario.takes(proxy.name)]
+            if not taking_part:
+                print(f"{name}: none of the chosen proxies takes part", file=sys.stderr)
+                continue
+            results.append(run_scenario(scenario, taking_part, settings))
             # After each, so that an interrupted run leaves what it has.
             _write(results, facts, {p.name: p.settings for p in proxies}, settings.out)
     except BenchError as error:
@@ -48,7 +55,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
         return 130
-    print((settings.out / "results.md").read_text(), end="")
+    if results:
+        print((settings.out / "results.md").read_text(), end="")
     return 1 if any(result.failed for result in results) else 0
 
 

@@ -41,15 +41,14 @@ def run_scenario(
 ) -> ScenarioResult:
     """Start origin and proxies, measure, end them all. Failures are in the result."""
     print(f"{scenario.name}: {scenario.title}", file=sys.stderr)
-    taking_part = [proxy for proxy in proxies if scenario.takes(proxy.name)]
-    origin, *ports = free_ports(len(taking_part) + 1)
+    origin, *ports = free_ports(len(proxies) + 1)
     with Fleet() as fleet:
         directory = settings.out / "run" / scenario.name / "origin"
         directory.mkdir(parents=True, exist_ok=True)
         start_origin(fleet, directory, origin, settings.load_core)
         runners = tuple(
             enter(proxy, scenario, settings, port, origin)
-            for proxy, port in zip(taking_part, ports, strict=True)
+            for proxy, port in zip(proxies, ports, strict=True)
         )
         field = Field(scenario, settings, fleet, origin, runners)
         _CARRIED_OUT[scenario.kind](field)

@@ -44,8 +44,9 @@ class Child:
 
         def in_child() -> None:
             os.sched_setaffinity(0, {core})
-            # Dies with us even when we are killed outright, and no clean-up of ours runs.
-            _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            # Ends with us even when we are killed outright and no clean-up of ours runs. Not
+            # SIGKILL: that would end a master process and leave its workers.
+            _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
             if os.getppid() != parent:
                 os._exit(1)
 
@@ -111,9 +112,13 @@ class Fleet:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        while self._children:
-            self._children[-1].stop()
-            self._children.pop()
+        # A second Ctrl-C must not leave half of them running; this ends within seconds anyway.
+        former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            while self._children:
+                self._children.pop().stop()
+        finally:
+            signal.signal(signal.SIGINT, former)
 
     def start(self, command: Command, core: int, log: Path) -> Child:
         child = Child(command, core, log)

@@ -50,11 +50,13 @@ def _round(field: Field, runner: Runner, *, counted: bool) -> None:
 def measure(field: Field, runner: Runner) -> Sample:
     """One window of load."""
     tree = runner.tree()
-    wall, before = time.monotonic_ns(), usage.cpu_ns(tree)
+    core = field.settings.proxy_core
+    wall, busy, before = time.monotonic_ns(), usage.core_busy_ns(core), usage.cpu_ns(tree)
     report = run_wrk(field.scenario, runner.plan.port, field.connections, field.settings.seconds)
     # Looked up again: a worker started meanwhile counts from its birth.
     tree = runner.tree()
     spent, elapsed = usage.cpu_ns(tree) - before, time.monotonic_ns() - wall
+    others = usage.core_busy_ns(core) - busy - spent
     sample: Sample = {
         "requests": report.requests,
         "rps": report.per_second,
@@ -65,6 +67,8 @@ def measure(field: Field, runner: Runner) -> Sample:
         held = usage.memory(tree)
         sample["cpu_us"] = spent / 1000 / report.requests
         sample["busy_percent"] = 100 * spent / elapsed
+        # Below zero only by the ticks that /proc/stat counts in.
+        sample["others_percent"] = 100 * max(0, others) / elapsed
         sample["rss_mb"] = held.rss / 1e6
         sample["pss_mb"] = held.pss / 1e6
     return sample

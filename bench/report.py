@@ -12,6 +12,10 @@ from bench.outcome import Outcome, Spread, difference, ratio
 from bench.scenarios import FILTERED, Kind
 
 
+# What others may use of the proxies' core before they disturb its caches too much.
+_QUIET_PERCENT = 10
+
+
 @dataclass(frozen=True)
 class Column:
     metric: str
@@ -26,6 +30,7 @@ COLUMNS = {
         Column("p50_us", "p50 µs"),
         Column("p99_us", "p99 µs"),
         Column("busy_percent", "busy %"),
+        Column("others_percent", "others %"),
         Column("rss_mb", "RSS MB", 1),
         Column("pss_mb", "PSS MB", 1),
     ),
@@ -101,7 +106,14 @@ def _remarks(result: ScenarioResult) -> list[str]:
     with_filter, without = result.outcome(FILTERED), result.outcome("pymosn")
     if with_filter and without:
         added = difference(with_filter, without, Kind.RATE.value)
-        lines.append(f"- The filter adds {_cell(added, 2)} µs to a request.")
+        if added:
+            lines.append(f"- The filter adds {_cell(added, 2)} µs to a request.")
+    shared = [s for o in result.outcomes if (s := o.spread("others_percent"))]
+    worst = max((s.high for s in shared), default=0)
+    if worst > _QUIET_PERCENT:
+        lines.append(
+            f"- **Not to be quoted:** strangers used up to {worst:.0f} % of the proxies' core."
+        )
     for outcome in result.outcomes:
         lines += [f"- {outcome.proxy}: {_one_line(note)}." for note in outcome.notes]
         if outcome.syscalls:

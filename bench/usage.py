@@ -43,6 +43,16 @@ def cpu_model() -> str:
     return "unknown"
 
 
+def core_busy_ns(core: int) -> int:
+    """How long a core has not been idle, whoever used it; in steps of a tick."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        words = line.split()
+        if words[0] == f"cpu{core}":
+            user, nice, system, _idle, _wait, irq, softirq, steal = (int(w) for w in words[1:9])
+            return (user + nice + system + irq + softirq + steal) * _TICK_NS
+    return 0
+
+
 def established(port: int) -> int:
     """How many TCP connections the local end `port` has, over IPv4."""
     count = 0
