@@ -11,7 +11,6 @@ from bench.campaign import ScenarioResult
 from bench.outcome import Outcome, Spread, difference, ratio
 from bench.scenarios import FILTERED, Kind
 
-
 # What others may use of the proxies' core before they disturb its caches too much.
 _QUIET_PERCENT = 10
 
