@@ -38,6 +38,7 @@ cdef class RequestHead(Head):
     cdef public bytes authority
     cdef public bytes scheme
     cdef public bint te_trailers
+    cdef public bint timeouts
 
 
 cdef class ResponseHead(Head):

@@ -173,6 +173,7 @@ class RequestHead(Head):
         self.authority = b""
         self.scheme = b"http"
         self.te_trailers = False
+        self.timeouts = False
 
 
 class ResponseHead(Head):

@@ -275,6 +275,7 @@ class MessageReader:
         head.authority = b""
         head.scheme = _HTTP
         head.te_trailers = False
+        head.timeouts = False
         self.request = head
         return at + 10
 
@@ -389,8 +390,7 @@ class MessageReader:
             count += 1
             if at > limit or count > self.max_headers:
                 return self._fail(431, "the head is too large")
-            # Only these lengths belong to a name that matters for framing: 2 TE, 4 Host,
-            # 6 Expect, 7 Upgrade and Trailer, 10, 14, 16, 17.
+            # Few lengths belong to a name that matters here, such as 4: Host.
             if name_size < 32 and interesting[name_size] and not self._in_trailers:
                 if self._special(head, start, name_size, value, at) < 0:
                     return -1
@@ -436,8 +436,13 @@ class MessageReader:
             if _name_is(raw, start, _N_TE, 2):
                 self._te_trailers = b"trailers" in self.buffer[value:end].lower()
                 head.cut(start, following)
-        elif size == 16 and _name_is(raw, start, _N_PROXY_CONNECTION, 16):
-            head.cut(start, following)
+        elif size == 16:
+            if _name_is(raw, start, _N_PROXY_CONNECTION, 16):
+                head.cut(start, following)
+        elif self.is_request and _name_is(raw, start, _N_X_MOSN, 7):
+            # x-mosn-try-timeout and x-mosn-global-timeout: looked up only when announced here.
+            request = head
+            request.timeouts = True
         return 0
 
     def _host(self, head: Head, value: int, end: int) -> int:
@@ -894,8 +899,9 @@ _N_UPGRADE = b"upgrade"
 _N_EXPECT = b"expect"
 _N_TE = b"te"
 _N_PROXY_CONNECTION = b"proxy-connection"
+_N_X_MOSN = b"x-mosn-"
 _INTERESTING = bytes(
-    1 if size in (2, 4, 6, 7, 10, 14, 16, 17) else 0 for size in range(32)
+    1 if size in (2, 4, 6, 7, 10, 14, 16, 17, 18, 21) else 0 for size in range(32)
 )
 _HEX = bytes(
     int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else 255 for byte in range(256)

@@ -28,8 +28,8 @@ class Http1ClientConnection(PooledConnection):
 
     def __init__(self, pool: "Http1Pool") -> None:
         self.pool = pool
-        self.reader = MessageReader(False, pool.options.max_head, 1000, 0)
-        self.connection = Connection(pool.reactor, self, pool.address)
+        self.reader = MessageReader(False, self.pool.options.max_head, 1000, 0)
+        self.connection = Connection(self.pool.reactor, self, self.pool.address)
 
     def open(self) -> None:
         pool = self.pool
