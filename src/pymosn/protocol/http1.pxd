@@ -92,7 +92,7 @@ cdef class MessageReader:
     cdef int _read_sized(self) except -2
     @cython.locals(available=Py_ssize_t)
     cdef int _read_rest(self) except -2
-    @cython.locals(start=Py_ssize_t)
+    @cython.locals(start=Py_ssize_t, raw='const unsigned char *', data=bytes)
     cdef bytes _take(self, Py_ssize_t count)
     @cython.locals(pieces=list, first=bytes, piece=bytes, found=int, available=Py_ssize_t)
     cdef int _read_chunked(self) except -2
@@ -111,8 +111,9 @@ cdef class MessageReader:
     cdef int _fail(self, int status, str reason) except -2
 
 
-cpdef bytes encode_request(RequestHead head, bytes tail)
-cpdef bytes encode_response(ResponseHead head, bytes tail)
+cpdef void encode_request(RequestHead head, bytes tail, list parts)
+cpdef void encode_response(ResponseHead head, bytes tail, list parts)
+cdef void _append_head(Head head, bytes tail, list parts, Py_ssize_t start)
 cpdef bytes chunk_prefix(Py_ssize_t size)
 cpdef bytes last_chunk(Head trailers)
 @cython.locals(index=Py_ssize_t)

@@ -270,8 +270,8 @@ class MessageReader:
         if method_end - start == 3 and raw[start] == 71 and raw[start + 1] == 69 and raw[start + 2] == 84:
             head.method = _GET
         else:
-            head.method = data[start:method_end]
-        head.target = data[target:target_end]
+            head.method = raw[start:method_end]
+        head.target = raw[target:target_end]
         head.authority = b""
         head.scheme = _HTTP
         head.te_trailers = False
@@ -338,7 +338,7 @@ class MessageReader:
         if head.status == 200:
             head.reason = _OK
         else:
-            head.reason = data[reason:at]
+            head.reason = raw[reason:at]
         head.fields = at + 2
         self.response = head
         return at + 2
@@ -417,24 +417,24 @@ class MessageReader:
                 return self._content_length(head, value, end)
         elif size == 10:
             if _name_is(raw, start, _N_CONNECTION, 10):
-                self._connection(self.buffer[value:end])
+                self._connection(raw[value:end])
                 head.cut(start, following)
             elif _name_is(raw, start, _N_KEEP_ALIVE, 10):
                 head.cut(start, following)
         elif size == 17:
             if _name_is(raw, start, _N_TRANSFER_ENCODING, 17):
                 head.cut(start, following)
-                return self._transfer_encoding(self.buffer[value:end])
+                return self._transfer_encoding(raw[value:end])
         elif size == 7:
             if _name_is(raw, start, _N_UPGRADE, 7):
-                self.upgrade_to = self.buffer[value:end]
+                self.upgrade_to = raw[value:end]
                 head.cut(start, following)
         elif size == 6:
             if self.is_request and _name_is(raw, start, _N_EXPECT, 6):
-                return self._expect(self.buffer[value:end])
+                return self._expect(raw[value:end])
         elif size == 2:
             if _name_is(raw, start, _N_TE, 2):
-                self._te_trailers = b"trailers" in self.buffer[value:end].lower()
+                self._te_trailers = b"trailers" in raw[value:end].lower()
                 head.cut(start, following)
         elif size == 16:
             if _name_is(raw, start, _N_PROXY_CONNECTION, 16):
@@ -457,7 +457,7 @@ class MessageReader:
                 return self._fail(400, "the Host is malformed")
             at += 1
         request = head
-        request.authority = self.buffer[value:end]
+        request.authority = raw[value:end]
         return 0
 
     def _content_length(self, head: Head, value: int, end: int) -> int:
@@ -488,7 +488,7 @@ class MessageReader:
         return self._fail(self._bad(), "the Transfer-Encoding is malformed")
 
     def _connection(self, value: bytes) -> None:
-        if len(value) == 10 and value.lower() == b"keep-alive":
+        if len(value) == 10 and _name_is(value, 0, _N_KEEP_ALIVE, 10):
             self._keep = True
             return
         for item in value.split(b","):
@@ -667,7 +667,8 @@ class MessageReader:
         if start == 0 and count == len(self.buffer):
             data = self.buffer
         else:
-            data = self.buffer[start : start + count]
+            raw = self.buffer
+            data = raw[start : start + count]
         if self.position >= len(self.buffer):
             self.buffer = b""
             self.position = 0
@@ -818,41 +819,40 @@ class MessageReader:
 # -- writing ------------------------------------------------------------------------------------
 
 
-def encode_request(head: RequestHead, tail: bytes) -> bytes:
-    """Return the head as bytes for an HTTP/1.1 origin; ``tail`` is complete lines to append.
+def encode_request(head: RequestHead, tail: bytes, parts: list[bytes]) -> None:
+    """Append the head as an HTTP/1.1 origin wants it; ``tail`` is complete lines to add.
 
     A head whose start line nobody changed keeps the bytes it came in.
     """
-    parts: list[bytes] = []
     if head.start >= 0 and head.minor == 1:
-        if head.cuts is None and not head.added and not tail:
-            if head.start == 0 and head.end + 2 == len(head.raw):
-                return head.raw
-            return head.raw[head.start : head.end + 2]
-        head.append_lines(parts, head.start)
+        if head.start == 0 and head.cuts is None and not head.added and not tail:
+            if head.end + 2 == len(head.raw):
+                parts.append(head.raw)
+                return
+        _append_head(head, tail, parts, head.start)
     else:
         parts.append(b"%b %b HTTP/1.1\r\n" % (head.method, head.target))
-        head.append_lines(parts, head.fields)
-    if tail:
-        parts.append(tail)
-    parts.append(b"\r\n")
-    return b"".join(parts)
+        _append_head(head, tail, parts, head.fields)
 
 
-def encode_response(head: ResponseHead, tail: bytes) -> bytes:
-    """Return the head as bytes for an HTTP/1.x client; ``tail`` is complete lines to append."""
-    parts: list[bytes] = []
+def encode_response(head: ResponseHead, tail: bytes, parts: list[bytes]) -> None:
+    """Append the head as an HTTP/1.x client wants it; ``tail`` is complete lines to add."""
     if head.start >= 0 and head.minor == 1:
-        if head.cuts is None and not head.added and not tail:
-            return head.raw[head.start : head.end + 2]
-        head.append_lines(parts, head.start)
+        _append_head(head, tail, parts, head.start)
     else:
         parts.append(b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason or reason(head.status)))
-        head.append_lines(parts, head.fields)
+        _append_head(head, tail, parts, head.fields)
+
+
+def _append_head(head: Head, tail: bytes, parts: list[bytes], start: int) -> None:
+    """Append the lines from ``start`` on and the blank line behind them."""
+    if not head.added and not tail and head.end > 0:
+        head.append_lines(parts, start, head.end + 2)
+        return
+    head.append_lines(parts, start, head.end)
     if tail:
         parts.append(tail)
     parts.append(b"\r\n")
-    return b"".join(parts)
 
 
 def chunk_prefix(size: int) -> bytes:

@@ -14,6 +14,7 @@ cdef class Attempt(PoolWaiter):
     cdef Timer timer
     cdef bint started, closed
 
+    cdef void enter(self, ProxyStream stream, UpstreamHost host)
     cdef void on_pool_ready(self, UpstreamSender sender)
     cdef void on_pool_failed(self, int reason)
     cdef void on_headers(self, Head head, bint end)

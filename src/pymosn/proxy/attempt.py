@@ -18,7 +18,8 @@ _UPSTREAM_RESET = UPSTREAM_RESET
 class Attempt(PoolWaiter):
     """A try of ``stream`` at ``host``."""
 
-    def __init__(self, stream: "ProxyStream", host: UpstreamHost) -> None:
+    def enter(self, stream: "ProxyStream", host: UpstreamHost) -> None:
+        """Begin a try."""
         self.stream = stream
         self.host = host
         self.begun = self.stream.reactor.now

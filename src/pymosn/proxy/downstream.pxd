@@ -50,6 +50,7 @@ cdef class ProxyStream(Stream):
     cdef Request facade
     cdef Response response_facade
 
+    cdef void enter(self, HttpProxy proxy, StreamSender sender, ConnectionInfo info)
     @cython.locals(request=RequestHead, proxy=HttpProxy)
     cdef void on_headers(self, Head head, bint end)
     @cython.locals(attempt=Attempt)

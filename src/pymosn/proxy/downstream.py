@@ -94,10 +94,12 @@ _DIRECT = 2
 class ProxyStream(Stream):
     """One exchange.  It owns its request, its route and its current attempt."""
 
-    def __init__(self, proxy: "HttpProxy", sender: StreamSender, info: ConnectionInfo) -> None:
+    def enter(self, proxy: "HttpProxy", sender: StreamSender, info: ConnectionInfo) -> None:
+        """Begin an exchange that ``sender`` will answer."""
         self.proxy = proxy
-        self.reactor = self.proxy.reactor
+        self.reactor = proxy.reactor
         self.sender = sender
+        self.filters = proxy.filters
         self.begin(info, self.reactor.now)
 
     # -- the request arrives (StreamReceiver of the downstream codec) ----------------------------
@@ -265,7 +267,8 @@ class ProxyStream(Stream):
 
     def _start_attempt(self) -> None:
         host = self.host
-        attempt = Attempt(self, host)
+        attempt = Attempt.__new__(Attempt)
+        attempt.enter(self, host)
         self.attempt = attempt
         self.attempts += 1
         self.cluster.limits.requests += 1

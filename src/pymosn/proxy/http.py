@@ -83,8 +83,8 @@ class HttpProxy(StreamFactory):
     # -- from the codec (StreamFactory) ------------------------------------------------------------
 
     def new_stream(self, sender: StreamSender, connection: ConnectionInfo) -> StreamReceiver:
-        stream = ProxyStream(self, sender, connection)
-        stream.filters = self.filters
+        stream = ProxyStream.__new__(ProxyStream)
+        stream.enter(self, sender, connection)
         return stream
 
     def protocol_error(self, connection: ConnectionInfo, status: int, reason: str) -> None:

@@ -78,7 +78,9 @@ class Http1ClientConnection(PooledConnection):
             self._chunked = True
             tail += b"Transfer-Encoding: chunked\r\n"
         self.reader.expect_response(request.method)
-        self.connection.write(encode_request(request, tail))
+        parts: list[bytes] = []
+        encode_request(request, tail, parts)
+        self.connection.write_all(parts)
 
     def send_data(self, data: bytes, end: bool) -> bool:
         go_on = True
