@@ -1,0 +1,1 @@
+"""What tests share: a real pymosn process, origins, configurations, a client."""
