@@ -88,7 +88,7 @@ class Decoder:
         for field in shape.exact.values():
             if field.required and field.name not in fields:
                 raise self.source.error(f"{path}.{field.encode_name}", "is required")
-        return shape.cls(**fields)  # type: ignore[no-any-return]
+        return shape.cls(**fields)
 
     def _value(self, kind: inspect.Type, value: object, path: str) -> Any:
         match kind:

@@ -110,14 +110,14 @@ def _construct_mapping(loader: _YamlLoader, node: yaml.MappingNode) -> Object:
     loader.flatten_mapping(node)
     pairs: list[tuple[str, Any]] = []
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=True)
         if isinstance(key, bool | int | float):
             key = key_node.value
         if not isinstance(key, str):
             raise yaml.constructor.ConstructorError(
                 None, None, "a key must be text", key_node.start_mark
             )
-        value = loader.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]
+        value = loader.construct_object(value_node, deep=True)
         pairs.append((key, value))
     return Object(pairs)
 
@@ -134,14 +134,10 @@ def _construct_float(loader: _YamlLoader, node: yaml.ScalarNode) -> object:
     return loader.construct_yaml_float(node)
 
 
-def _construct_text(loader: _YamlLoader, node: yaml.ScalarNode) -> str:
-    return str(node.value)
-
-
 _YamlLoader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
 _YamlLoader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 _YamlLoader.add_constructor("tag:yaml.org,2002:float", _construct_float)
-_YamlLoader.add_constructor("tag:yaml.org,2002:timestamp", _construct_text)
+_YamlLoader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: str(node.value))
 
 
 def _without_surrogates(value: object) -> object:

@@ -270,9 +270,7 @@ def check_log_format(text: str) -> None:
 
 def _http1(extend: model.ExtendConfig | None) -> snapshot.Http1Options:
     """Return the options under ``Http1``, or those of the flat form."""
-    if extend is None:
-        return snapshot.Http1Options()
-    options = extend.http1 or extend
+    options = (extend or model.ExtendConfig()).http1_options()
     return snapshot.Http1Options(
         max_header_bytes=options.max_header_size or 8192,
         max_headers=options.max_headers or 100,

@@ -36,9 +36,7 @@ _REPEAT: Final = re.compile(r"\{[0-9]+(?:,[0-9]*)?\}")
 _UNICODE: Final = re.compile(r"([pP])(?:\{(\^?)(\w+)\}|(\w))")
 _HEX: Final = re.compile(r"x\{([0-9A-Fa-f]{1,6})\}")
 _LAST: Final = sys.maxunicode
-_CATEGORIES: Final = frozenset(
-    ["C", "Cc", "Cf", "Cs", "Co", "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl", "No", "P", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Z", "Zl", "Zp", "Zs"]
-)
+_CATEGORY: Final = re.compile("C[cfos]?|L[lmotu]?|M[cen]?|N[dlo]?|P[cdefios]?|S[ckmo]?|Z[lps]?")
 
 
 def to_python(pattern: str) -> str:
@@ -159,7 +157,7 @@ class _Translator:
     def _unicode(self) -> tuple[str, bool]:
         match = _UNICODE.match(self.pattern, self.at + 1)
         name = (match[3] or match[4]) if match else ""
-        if match is None or name not in _CATEGORIES:
+        if match is None or _CATEGORY.fullmatch(name) is None:
             raise ValueError(f"Unicode class {name or self.pattern[self.at :]!r} is not supported")
         self.at += 1 + len(match[0])
         return _category(name), (match[1] == "P") != (match[2] == "^")
@@ -194,7 +192,7 @@ class _Translator:
         elif char in ("p", "P"):
             inside, negated = self._unicode()
             self.out.append(_outside(inside) if negated else inside)
-        elif char == "Q" or char == "E":
+        elif char in ("Q", "E"):
             raise ValueError(rf"\{char} is not supported inside [...]")
         else:
             self._plain_escape()

@@ -159,6 +159,13 @@ class Size(int):
         return f"Size({str(self)!r})"
 
 
+class Bytes(Size):
+    """A size that MOSN writes as a bare number; text is understood too."""
+
+    def to_config(self) -> str | int:  # type: ignore[override]  # MOSN reads only the number here
+        return int(self)
+
+
 def _decimal(amount: int, size: int) -> str:
     """Return ``amount / size`` exactly; ``size`` is a power of ten."""
     whole, rest = divmod(amount, size)

@@ -6,15 +6,15 @@ from msgspec import field
 
 from pymosn.config.model.base import Section, Uint
 from pymosn.config.model.routing import RouterConfig
-from pymosn.config.values import Duration, Nanoseconds
+from pymosn.config.values import Bytes, Duration, Nanoseconds
 
 
 class Http1Config(Section):
     """Limits and manners of the HTTP/1.1 server side."""
 
-    max_header_size: Uint = 8192
-    """Bytes of a request's head; beyond: 431."""
-    max_request_body_size: Uint = 0
+    max_header_size: Bytes = Bytes(8192)
+    """Bytes of a request's head; beyond: 431. pymosn reads sizes such as ``"16KB"`` too."""
+    max_request_body_size: Bytes = Bytes(0)
     """Bytes of a request's body, 0: unlimited; beyond: 413."""
     max_headers: Uint = 100
     """pymosn: header fields of a request; beyond: 431."""
@@ -48,8 +48,11 @@ class BoltConfig(Section):
     """Tell clients before closing."""
 
 
-class ExtendConfig(Http1Config):
-    """Options by protocol; a single protocol's options may also stand here directly."""
+class ExtendConfig(Section):
+    """Options by protocol.
+
+    MOSN's older form, in which the options of a single protocol stand here directly, is read too.
+    """
 
     http1: Http1Config | None = field(default=None, name="Http1")
     """Options of HTTP/1.1."""
@@ -57,12 +60,25 @@ class ExtendConfig(Http1Config):
     """Options of HTTP/2."""
     bolt: BoltConfig | None = None
     """Options of bolt."""
-    http2_use_stream: bool = False
+    max_header_size: Bytes | None = None
+    """``Http1.max_header_size``, old place."""
+    max_request_body_size: Bytes | None = None
+    """``Http1.max_request_body_size``, old place."""
+    http2_use_stream: bool | None = None
     """``Http2.http2_use_stream``, old place."""
-    enable_bolt_goaway: bool = False
+    enable_bolt_goaway: bool | None = None
     """``bolt.enable_bolt_goaway``, old place."""
     sub_protocol: str = ""
     """With protocol ``X`` (MOSN before 1.0): the real protocols, separated by commas."""
+
+    def http1_options(self) -> Http1Config:
+        """Return the options of HTTP/1.1 wherever they stand."""
+        if self.http1 is not None:
+            return self.http1
+        return Http1Config(
+            max_header_size=self.max_header_size or Bytes(8192),
+            max_request_body_size=self.max_request_body_size or Bytes(0),
+        )
 
 
 class ProxyConfig(Section):
@@ -87,7 +103,7 @@ class ProxyConfig(Section):
     """Options of the protocols."""
     concurrency_num: int = 0
     """Accepted for MOSN's sake; pymosn has no worker pool for each connection."""
-    retry_buffer_bytes: Uint = 65536
+    retry_buffer_bytes: Bytes = Bytes(65536)
     """pymosn: request bodies up to this size are kept so that the request can be tried again."""
 
 

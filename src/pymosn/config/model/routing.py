@@ -294,8 +294,8 @@ class VirtualHost(Section):
     name: str = ""
     """Name, for logs."""
     domains: list[str] = field(default_factory=list)
-    """``host``, ``host:port``, ``host:*`` (any port or none), ``*.suffix``, ``*``. The most specific
-    match counts."""
+    """``host``, ``host:port``, ``host:*`` (any port or none), ``*.suffix``, ``*``. The most
+    specific match counts."""
     routers: list[Route] = field(default_factory=list)
     """The rules, in order."""
     require_tls: str = ""
