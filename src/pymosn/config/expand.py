@@ -84,7 +84,8 @@ def effective(config: model.MosnConfig) -> model.MosnConfig:
 def _fill_listener(listener: model.Listener) -> None:
     listener.name = listener.name or listener.address
     listener.network = listener.network.lower() or "tcp"
-    if listener.connection_idle_timeout is None:
+    kinds = {f.type for chain in listener.filter_chains for f in chain.filters}
+    if listener.connection_idle_timeout is None and kinds == {"proxy"}:
         listener.connection_idle_timeout = Duration.of(DEFAULT_IDLE_TIMEOUT)
     for log in listener.access_logs:
         if not log.json_format:

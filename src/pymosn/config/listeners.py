@@ -9,6 +9,7 @@ from pymosn.config.address import parse_listen, parse_network, parse_ports
 from pymosn.config.clusters import Resolved, is_name, worker_share
 from pymosn.config.source import Source
 from pymosn.config.support import Capabilities
+from pymosn.config.values import Duration
 from pymosn.observe.metrics import DOWNSTREAM, SlotTable
 
 DEFAULT_IDLE_TIMEOUT: Final = 90.0
@@ -149,7 +150,7 @@ class ListenerCompiler:
             if network_filter.type == "proxy":
                 result = self._proxy(config or model.ProxyConfig(), where)
             elif network_filter.type in ("tcp_proxy", "udp_proxy"):
-                result = self._tcp_proxy(config or model.StreamProxyConfig(), where)
+                result = self._tcp_proxy(config or model.StreamProxyConfig(), listener, where)
             else:
                 continue
             if index in usable:
@@ -171,20 +172,23 @@ class ListenerCompiler:
             router=router,
             http1=_http1(proxy.extend_config),
             fallback=proxy.fallback_for_unknown_protocol,
-            retry_buffer_bytes=proxy.retry_buffer_bytes,
+            retry_buffer_bytes=int(proxy.retry_buffer_bytes),
         )
 
-    def _tcp_proxy(self, proxy: model.StreamProxyConfig, path: str) -> snapshot.TcpProxy:
+    def _tcp_proxy(
+        self, proxy: model.StreamProxyConfig, listener: model.Listener, path: str
+    ) -> snapshot.TcpProxy:
         if proxy.cluster:
             self.check_cluster(proxy.cluster, f"{path}.cluster")
         elif not proxy.routes:
             expected = "cluster or routes"
             raise self.source.error(path, "names no cluster", expected=expected)
         routes = [self._tcp_route(r, f"{path}.routes[{i}]") for i, r in enumerate(proxy.routes)]
+        idle = proxy.idle_timeout or listener.connection_idle_timeout or Duration(0)
         return snapshot.TcpProxy(
             cluster=proxy.cluster,
             routes=routes,
-            idle_timeout=max(0.0, proxy.idle_timeout.seconds),
+            idle_timeout=max(0.0, idle.seconds),
             max_connect_attempts=proxy.max_connect_attempts or 3,
         )
 
@@ -272,9 +276,9 @@ def _http1(extend: model.ExtendConfig | None) -> snapshot.Http1Options:
     """Return the options under ``Http1``, or those of the flat form."""
     options = (extend or model.ExtendConfig()).http1_options()
     return snapshot.Http1Options(
-        max_header_bytes=options.max_header_size or 8192,
+        max_header_bytes=int(options.max_header_size) or 8192,
         max_headers=options.max_headers or 100,
-        max_body_bytes=options.max_request_body_size,
+        max_body_bytes=int(options.max_request_body_size),
         header_timeout=max(0.0, options.header_timeout.seconds),
         body_timeout=max(0.0, options.body_timeout.seconds),
         max_requests_per_connection=options.max_requests_per_connection,

@@ -13,6 +13,8 @@ from pymosn.config import model
 from pymosn.config.decode import Decoder
 from pymosn.config.document import parse, read_bytes
 from pymosn.config.review import review
+from pymosn.config.short import expand_short, is_short
+from pymosn.config.short_model import ShortConfig
 from pymosn.config.source import Finding, Origin, Source
 from pymosn.config.support import Capabilities, inactive_parts
 from pymosn.errors import ConfigError
@@ -69,25 +71,44 @@ def parse_config(
     if not isinstance(document, dict):
         raise source.error("$", "is not a configuration", found=document, expected="an object")
     try:
-        config = decoder.decode(model.MosnConfig, document, "$")
-        _Directories(decoder, source).read(config)
+        if is_short(document):
+            config = expand_short(decoder.decode(ShortConfig, document, "$"), source)
+        else:
+            config = decoder.decode(model.MosnConfig, document, "$")
+            _Directories(decoder, source).read(config)
     except RecursionError as error:
         raise ConfigError("is nested too deeply", file=file) from error
-    check_servers(config, source)
-    findings = [
-        *decoder.findings,
-        *review(config, source),
-        *inactive_parts(config, source, capabilities or Capabilities()),
-    ]
-    return LoadedConfig(config=config, source=source, findings=findings)
+    return _examined(config, source, decoder.findings, capabilities)
 
 
-def check_servers(config: model.MosnConfig, source: Source) -> None:
-    """Raise ``ConfigError`` unless there is exactly one server, or none in xDS mode."""
+def from_command_line(
+    listen: str,
+    targets: list[str],
+    *,
+    tcp: bool = False,
+    capabilities: Capabilities | None = None,
+) -> LoadedConfig:
+    """Return the configuration of ``pymosn proxy LISTEN TARGET...``."""
+    source = Source(file="command line")
+    short = ShortConfig(listen=listen, tcp=targets if tcp else None, to=None if tcp else targets)
+    config = expand_short(short, source)
+    return _examined(config, source, [], capabilities)
+
+
+def _examined(
+    config: model.MosnConfig,
+    source: Source,
+    findings: list[Finding],
+    capabilities: Capabilities | None,
+) -> LoadedConfig:
+    """Check what can be checked without compiling, and collect the findings."""
     if len(config.servers) != 1 and config.mode != "xds":
         raise source.error(
             "$.servers", "there must be exactly one server", found=len(config.servers), expected="1"
         )
+    can = capabilities or Capabilities()
+    everything = [*findings, *review(config, source), *inactive_parts(config, source, can)]
+    return LoadedConfig(config=config, source=source, findings=everything)
 
 
 class _Directories:
