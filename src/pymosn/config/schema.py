@@ -140,7 +140,8 @@ def _schema(kind: types.Type) -> dict[str, Any]:
         case types.CustomType(cls=cls):
             pattern = _DURATION if issubclass(cls, Duration) else _SIZE
             text = {"type": "string", "pattern": pattern}
-            return {"anyOf": [text, {"type": "integer"}]}
+            bare = {"const": 0} if cls is Duration else {"type": "integer"}
+            return {"anyOf": [text, bare]}
     return {}
 
 

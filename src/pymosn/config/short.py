@@ -94,6 +94,10 @@ class _ListenerExpander:
         """Expand the listener written at ``path``."""
         address, network = self._address(short, path)
         name = short.name or address
+        if any(name == other.name for other in self.server.listeners):
+            message = "another listener has this " + ("name" if short.name else "address")
+            where = f"{path}.{'name' if short.name else 'address'}"
+            raise self.source.error(where, message, found=name)
         place = f"$.servers[0].listeners[{len(self.server.listeners)}]"
         self._note(place, path)
         self._note(f"{place}.address", f"{path}.{'listen' if path == '$' else 'address'}")

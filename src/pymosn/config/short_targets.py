@@ -53,8 +53,13 @@ class TargetTable:
             return target
         if not looks_like_address(target):
             near = difflib.get_close_matches(target, list(self.clusters), n=1)
-            hint = f'"{near[0]}"?' if near else "a cluster's name, or an address such as host:8080"
-            raise self.source.error(path, "no cluster has this name", found=target, expected=hint)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            raise self.source.error(
+                path,
+                f"no cluster has this name{hint}",
+                found=target,
+                expected="a cluster's name, or an address such as host:8080",
+            )
         return self.made([target], [path])
 
     def made(self, targets: list[str], paths: list[str]) -> str:
