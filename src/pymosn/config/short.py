@@ -20,8 +20,6 @@ from pymosn.config.short_routes import RouteExpander
 from pymosn.config.short_targets import TargetTable
 from pymosn.config.source import Origin, Source
 
-_SERVING_KEYS = ("to", "routes", "tcp")
-
 
 def is_short(document: dict[str, Any]) -> bool:
     """Whether a file is in the short form."""
@@ -101,7 +99,8 @@ class _ListenerExpander:
         place = f"$.servers[0].listeners[{len(self.server.listeners)}]"
         self._note(place, path)
         self._note(f"{place}.address", f"{path}.{'listen' if path == '$' else 'address'}")
-        given = [key for key in _SERVING_KEYS if getattr(short, key) not in (None, [])]
+        given = [key for key in ("to", "tcp") if getattr(short, key) is not None]
+        given += ["routes"] if short.routes else []
         if not given or ("tcp" in given and len(given) > 1):
             message = f"{' and '.join(given)} cannot stand together" if given else "serves nothing"
             raise self.source.error(path, message, expected="to, routes or tcp")
