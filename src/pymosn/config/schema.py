@@ -68,6 +68,8 @@ def _own_docs(cls: type) -> dict[str, str]:
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
         if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+            if "ClassVar" in ast.unparse(statement.annotation):
+                continue
             docs[statement.target.id] = inspect.cleandoc(str(following.value.value))
     return docs
 
