@@ -32,7 +32,11 @@ def reference(*, short: bool = False) -> str:
     """Return one section for each kind of object of MOSN's form, or of the short form."""
     root: type[Struct] = ShortConfig if short else model.MosnConfig
     schema = editor_schema(short=short)
-    return "\n".join(_section(cls, schema["$defs"][cls.__name__]) for cls in structs_of(root))
+    return "\n".join(
+        _section(cls, schema["$defs"][cls.__name__])
+        for cls in structs_of(root)
+        if cls.__name__.startswith("Short") == short  # the short form shares Http1Config
+    )
 
 
 def _section(cls: type[Struct], schema: dict[str, Any]) -> str:
