@@ -35,11 +35,6 @@ class Object(dict[str, Any]):
                 seen.add(key)
 
 
-def read_file(path: str) -> object:
-    """Read the file as JSON, or as YAML when its name ends in ``.yaml`` or ``.yml``."""
-    return parse(read_bytes(path), file=path, is_yaml=path.endswith((".yaml", ".yml")))
-
-
 def read_bytes(path: str) -> bytes:
     """Return the content of a file, or raise ``ConfigError`` with the system's reason."""
     try:

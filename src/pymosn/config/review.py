@@ -1,11 +1,13 @@
 """Warnings: what can be used and is probably not what its author meant."""
 
+from typing import Final
+
 from pymosn.config import model
 from pymosn.config.address import parse_endpoint
+from pymosn.config.settings import LEVELS
 from pymosn.config.source import Finding, Source
 
-_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-_MATCH_KINDS = ("prefix", "path", "regex", "variables", "dsl_expressions")
+_MATCH_KINDS: Final = ("prefix", "path", "regex", "variables", "dsl_expressions")
 
 
 def review(config: model.MosnConfig, source: Source) -> list[Finding]:
@@ -29,8 +31,8 @@ class _Review:
         """For each route as written, by file and path: whether any of its places is reached."""
 
     def server(self, server: model.Server, path: str) -> None:
-        if server.default_log_level not in _LEVELS:
-            levels = ", ".join(_LEVELS)
+        if server.default_log_level not in LEVELS:
+            levels = ", ".join(LEVELS)
             self._warn(f"{path}.default_log_level", f"is none of {levels}; INFO is used")
         redirected = any(listener.use_original_dst for listener in server.listeners)
         for i, listener in enumerate(server.listeners):

@@ -1,6 +1,7 @@
 """The short form's clusters, and the addresses that stand where a cluster's name could."""
 
 import difflib
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,15 +12,17 @@ from pymosn.config.short_model import ShortCluster, ShortHealthCheck, ShortHost,
 from pymosn.config.source import Origin, Source
 from pymosn.config.support import BALANCERS
 
-_BALANCERS: Final = {
-    "round_robin": "LB_ROUNDROBIN",
-    "random": "LB_RANDOM",
-    "weighted_round_robin": "LB_WEIGHTED_ROUNDROBIN",
-    "least_request": "LB_LEAST_REQUEST",
-    "least_connection": "LB_LEAST_CONNECTION",
-    "hash": "LB_MAGLEV",
-    "peak_ewma": "LB_PEAK_EWMA",
-}
+_BALANCERS: Final = MappingProxyType(
+    {
+        "round_robin": "LB_ROUNDROBIN",
+        "random": "LB_RANDOM",
+        "weighted_round_robin": "LB_WEIGHTED_ROUNDROBIN",
+        "least_request": "LB_LEAST_REQUEST",
+        "least_connection": "LB_LEAST_CONNECTION",
+        "hash": "LB_MAGLEV",
+        "peak_ewma": "LB_PEAK_EWMA",
+    }
+)
 
 
 class TargetTable:
@@ -101,7 +104,7 @@ class TargetTable:
         limits = short.limits
         return model.Cluster(
             name=name,
-            type="STRICT_DNS" if any(is_name(host.address) for host in hosts) else "SIMPLE",
+            type="STRICT_DNS" if any(_asks_dns(host.address) for host in hosts) else "SIMPLE",
             lb_type=self._balancer(short.balance, hosts, f"{path}.balance"),
             hosts=hosts,
             connect_timeout=short.connect_timeout,
@@ -181,6 +184,10 @@ def client_tls(tls: bool | ShortTls) -> model.TlsContext | None:
         insecure_skip=tls.insecure,
         alpn=",".join(tls.alpn),
     )
+
+
+def _asks_dns(address: str) -> bool:
+    return is_name(address) and not address.startswith("localhost:")
 
 
 def _health_check(name: str, check: ShortHealthCheck | None) -> model.HealthCheck | None:
