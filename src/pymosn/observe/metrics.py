@@ -195,7 +195,8 @@ class Slots:
         values[slot + 1] += duration
         if values[slot] == 1 or duration < values[slot + 2]:
             values[slot + 2] = duration
-        values[slot + 3] = max(values[slot + 3], duration)
+        if duration > values[slot + 3]:
+            values[slot + 3] = duration
         index = 0
         while index < _BUCKET_COUNT and duration > self.bounds[index]:
             index += 1
