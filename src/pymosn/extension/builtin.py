@@ -1,0 +1,14 @@
+"""The one table of built-in extensions; targets are imported when they are first configured."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+BUILTINS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "filters": MappingProxyType({}),
+        "protocols": MappingProxyType({}),
+        "balancers": MappingProxyType({}),
+        "access_loggers": MappingProxyType({}),
+    }
+)

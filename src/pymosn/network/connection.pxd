@@ -1,0 +1,60 @@
+cimport cython
+
+from pymosn.network.reactor cimport Reactive, Reactor, Source, Timer
+
+cdef unsigned int _EDGE_EVENTS, _HANGUP, _BROKEN, _OUT, _ERROR
+cdef Py_ssize_t _READ_SIZE, _HIGH_WATER, _LOW_WATER
+cdef int _READS_IN_A_ROW, _EAGAIN, _ECONNRESET
+cdef Handler _NOBODY
+
+
+cdef class Handler(Reactive):
+    cdef void on_connected(self)
+    cdef void on_data(self, bytes data)
+    cdef void on_eof(self)
+    cdef void on_drained(self)
+    cdef void on_closed(self, int error)
+
+
+cdef class Connection(Source):
+    cdef Reactor _reactor
+    cdef public Handler handler
+    cdef readonly bytes peer
+    cdef list _output
+    cdef Py_ssize_t _offset
+    cdef readonly Py_ssize_t buffered
+    cdef readonly long bytes_read
+    cdef readonly long bytes_written
+    cdef Timer _linger_timer
+    cdef Py_ssize_t _linger_left
+    cdef readonly bint connecting, closed, eof, write_ended
+    cdef bint readable, hangup, paused, lingering, close_when_flushed
+    cdef bint above_high_water, _write_shut, _bulk
+
+    cdef void open(self, int fd, bint connecting)
+    cdef int write(self, bytes data) except -1
+    @cython.locals(part=bytes)
+    cdef int write_all(self, list parts) except -1
+    cdef void end_write(self)
+    cdef void pause_reading(self) noexcept
+    cdef void resume_reading(self)
+    cpdef void close(self)
+    cdef void close_lingering(self)
+    cpdef void abort(self)
+
+    cdef void on_events(self, unsigned int events)
+    cdef void on_deferred(self)
+    cdef void on_timer(self, Timer timer)
+    @cython.locals(output=list, count=Py_ssize_t)
+    cdef void flush(self)
+
+    @cython.locals(output=list, done=Py_ssize_t)
+    cdef void _sent(self, Py_ssize_t count)
+    cdef void _settle(self)
+    @cython.locals(reads=int, size=Py_ssize_t, data=bytes)
+    cdef void _read(self)
+    cdef void _read_nothing(self, int error)
+    @cython.locals(error=int)
+    cdef void _finish_connecting(self, unsigned int events)
+    @cython.locals(handler=Handler)
+    cdef void _shut(self, int error)

@@ -1,0 +1,322 @@
+"""One stream socket: reading, buffered writing, watermarks, half-close and idle state.
+
+The seam to whoever owns the connection is ``Handler``: ``on_connected``, ``on_data(bytes)``,
+``on_eof``, ``on_drained``, ``on_closed``.  A write is queued and leaves with one system call when
+the event under way has been handled, so head and body go out together.  An idle connection holds
+no buffer.  Knows no protocol.
+"""
+
+import errno
+from typing import Final
+
+from pymosn.network.reactor import (
+    EPOLLERR,
+    EPOLLET,
+    EPOLLHUP,
+    EPOLLIN,
+    EPOLLOUT,
+    EPOLLRDHUP,
+    Reactive,
+    Reactor,
+    Source,
+    Timer,
+)
+
+READ_SIZE: Final = 65536
+READS_IN_A_ROW: Final = 8
+HIGH_WATER: Final = 262144
+"""Bytes of unsent output above which ``write`` asks the writer to pause."""
+LOW_WATER: Final = 65536
+LINGER_SECONDS: Final = 2.0
+LINGER_BYTES: Final = 1 << 20
+
+_EDGE_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
+_HANGUP = EPOLLRDHUP | EPOLLHUP | EPOLLERR
+_BROKEN = EPOLLHUP | EPOLLERR
+_OUT = EPOLLOUT
+_ERROR = EPOLLERR
+_READ_SIZE = READ_SIZE
+_READS_IN_A_ROW = READS_IN_A_ROW
+_HIGH_WATER = HIGH_WATER
+_LOW_WATER = LOW_WATER
+_EAGAIN = errno.EAGAIN
+_ECONNRESET = errno.ECONNRESET
+
+
+class Handler(Reactive):
+    """Owns a connection and is told what happens to it.  The base ignores everything."""
+
+    def on_connected(self) -> None:
+        """The connection that ``dial`` began is established."""
+
+    def on_data(self, data: bytes) -> None:
+        """Bytes arrived.  Not called while reading is paused."""
+
+    def on_eof(self) -> None:
+        """The peer will send nothing more (half-close)."""
+
+    def on_drained(self) -> None:
+        """Unsent output fell below the low watermark after ``write`` had asked to pause."""
+
+    def on_closed(self, error: int) -> None:
+        """The connection is gone.  ``error`` is 0 when we closed it, else an errno."""
+
+
+class Connection(Source):
+    """A connected, or connecting, stream socket that this object owns."""
+
+    def __init__(self, reactor: Reactor, handler: Handler, peer: bytes) -> None:
+        """``peer`` is the packed address of the other end."""
+        self.handler = handler
+        self.peer = peer
+        self.fd = -1
+        self._reactor = reactor
+
+    def open(self, fd: int, connecting: bool) -> None:
+        """Take over ``fd``; raises ``OSError`` when it cannot be watched."""
+        self.connecting = connecting
+        self._reactor.add(self, fd, _EDGE_EVENTS)
+
+    def write(self, data: bytes) -> bool:
+        """Queue ``data``; returns False when the writer should pause until ``on_drained``."""
+        if self.closed or self.write_ended:
+            return True
+        if self._output is None:
+            self._output = [data]
+        else:
+            self._output.append(data)
+        self.buffered += len(data)
+        if not self.connecting:
+            self._reactor.flush_soon(self)
+        if self.buffered > _HIGH_WATER:
+            self.above_high_water = True
+            return False
+        return True
+
+    def write_all(self, parts: list[bytes]) -> bool:
+        """Queue several pieces; the list becomes ours.  Answers as ``write`` does."""
+        if self.closed or self.write_ended:
+            return True
+        for part in parts:
+            self.buffered += len(part)
+        if self._output is None:
+            self._output = parts
+        else:
+            self._output.extend(parts)
+        if not self.connecting:
+            self._reactor.flush_soon(self)
+        if self.buffered > _HIGH_WATER:
+            self.above_high_water = True
+            return False
+        return True
+
+    def end_write(self) -> None:
+        """Half-close: what is queued is sent, then the peer sees the end of the stream."""
+        if self.closed or self.write_ended:
+            return
+        self.write_ended = True
+        if not self.connecting:
+            self._reactor.flush_soon(self)
+
+    def pause_reading(self) -> None:
+        """Stop calling ``on_data``; the kernel's window closes on the peer."""
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        """Undo ``pause_reading``; what arrived meanwhile is read at the end of this turn."""
+        if self.paused:
+            self.paused = False
+            if (self.readable or self.hangup) and not self.closed:
+                self._reactor.defer(self)
+
+    def close(self) -> None:
+        """Send what is queued, then close.  The handler hears ``on_closed(0)``."""
+        if self.closed:
+            return
+        self.close_when_flushed = True
+        if self._output is None:
+            self._shut(0)
+        elif not self.connecting:
+            self._reactor.flush_soon(self)
+
+    def close_lingering(self) -> None:
+        """Like ``close``, but first let the peer finish sending, within bounds.
+
+        Closing while unread input is in the kernel makes it send RST, which can destroy the
+        reply that is still on its way (the reason of nginx's lingering close).
+        """
+        if self.closed:
+            return
+        self.end_write()
+        if not self.lingering and not self.closed:
+            self.lingering = True
+            self.paused = False
+            self._linger_left = LINGER_BYTES
+            self._linger_timer = Timer()
+            self._reactor.arm(self._linger_timer, self, LINGER_SECONDS)
+            self._reactor.defer(self)
+
+    def abort(self) -> None:
+        """Close at once and drop what is queued; the peer sees a reset."""
+        if self.closed:
+            return
+        if self.fd >= 0:
+            self._reactor.reset_on_close(self.fd)
+        self._shut(0)
+
+    # -- called by the reactor --------------------------------------------------------------
+
+    def on_events(self, events: int) -> None:
+        if self.closed:
+            return
+        if self.connecting:
+            self._finish_connecting(events)
+            return
+        if events & _OUT and self._output is not None:
+            self.flush()
+            if self.closed:
+                return
+        if events & _HANGUP:
+            self.hangup = True
+            if self.paused and events & _ERROR:
+                self._shut(self._reactor.socket_error(self.fd) or _ECONNRESET)
+                return
+        if events & ~_OUT:
+            self.readable = True
+            if not self.paused:
+                self._read()
+
+    def on_deferred(self) -> None:
+        if not self.closed and not self.paused:
+            self.readable = True
+            self._read()
+
+    def on_timer(self, timer: Timer) -> None:
+        self._shut(0)
+
+    def flush(self) -> None:
+        """Send queued output until the kernel takes no more."""
+        if self.closed or self.connecting:
+            return
+        while self._output is not None:
+            output = self._output
+            if len(output) == 1:
+                count = self._reactor.send(self.fd, output[0], self._offset)
+            else:
+                count = self._reactor.send_many(self.fd, output, self._offset)
+            if count <= 0:
+                if count < 0:
+                    self._shut(-count)
+                return
+            self._sent(count)
+        self._settle()
+
+    # -- private ----------------------------------------------------------------------------
+
+    def _sent(self, count: int) -> None:
+        self.bytes_written += count
+        self.buffered -= count
+        if self.buffered == 0:
+            self._output = None
+            self._offset = 0
+            return
+        output = self._output
+        count += self._offset
+        done = 0
+        while count >= len(output[done]):
+            count -= len(output[done])
+            done += 1
+        if done:
+            del output[:done]
+        self._offset = count
+        if self.above_high_water and self.buffered < _LOW_WATER:
+            self.above_high_water = False
+            self.handler.on_drained()
+
+    def _settle(self) -> None:
+        """All output has left: pass on what waited for that."""
+        if self.above_high_water:
+            self.above_high_water = False
+            self.handler.on_drained()
+            if self._output is not None or self.closed:
+                return
+        if self.close_when_flushed:
+            self._shut(0)
+        elif self.write_ended and not self._write_shut:
+            self._write_shut = True
+            self._reactor.shutdown_write(self.fd)
+
+    def _read(self) -> None:
+        reads = 0
+        while self.readable and not self.paused and not self.closed:
+            if self.lingering:
+                data = self._reactor.discard(self.fd)
+            else:
+                data = self._reactor.receive(self.fd, _READ_SIZE, self._bulk)
+            if data is None:
+                self._read_nothing(self._reactor.io_error)
+                return
+            if self.lingering:
+                self._linger_left -= _READ_SIZE
+                if self._linger_left < 0:
+                    self._shut(0)
+                continue
+            size = len(data)
+            self.bytes_read += size
+            self._bulk = size > 16384
+            if size < _READ_SIZE and not self.hangup:
+                # A short read emptied the kernel's buffer; the next arrival is a new edge.
+                self.readable = False
+            self.handler.on_data(data)
+            reads += 1
+            if reads >= _READS_IN_A_ROW and self.readable:
+                # Others have a turn first.
+                self._reactor.defer(self)
+                return
+
+    def _read_nothing(self, error: int) -> None:
+        self.readable = False
+        if error == _EAGAIN:
+            return
+        if error:
+            self._shut(error)
+            return
+        self.hangup = False
+        if self.lingering:
+            self._shut(0)
+        elif not self.eof:
+            self.eof = True
+            self.handler.on_eof()
+
+    def _finish_connecting(self, events: int) -> None:
+        if not events & (_OUT | _BROKEN):
+            return
+        error = self._reactor.socket_error(self.fd)
+        if error == 0 and events & _BROKEN and not events & _OUT:
+            error = _ECONNRESET
+        if error:
+            self._shut(error)
+            return
+        self.connecting = False
+        self.handler.on_connected()
+        if not self.closed:
+            self._reactor.flush_soon(self)
+            if events & ~_OUT:
+                self.on_events(events & ~_OUT)
+
+    def _shut(self, error: int) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        if self._linger_timer is not None:
+            self._reactor.cancel(self._linger_timer)
+        self._output = None
+        if self.fd >= 0:
+            self._reactor.remove(self)
+            self._reactor.close_fd(self.fd)
+        handler = self.handler
+        self.handler = _NOBODY
+        handler.on_closed(error)
+
+
+_NOBODY = Handler()

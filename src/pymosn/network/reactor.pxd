@@ -1,0 +1,84 @@
+cdef class Reactive:
+    cdef void on_timer(self, Timer timer)
+    cdef void on_deferred(self)
+
+
+cdef class Timer:
+    cdef Timer before
+    cdef Timer after
+    cdef Reactive target
+    cdef long deadline
+
+
+cdef class Source(Reactive):
+    cdef readonly int fd
+    cdef unsigned int generation
+    cdef Reactor reactor
+    cdef bint flush_pending
+
+    cdef void on_events(self, unsigned int events)
+    cdef void flush(self)
+
+
+cdef class Reactor:
+    cdef int _epoll
+    cdef void *_events
+    cdef unsigned char *_scratch
+    cdef list _sources
+    cdef unsigned int _generation
+    cdef readonly int open_sources
+    cdef readonly int armed_timers
+    cdef public object on_error
+
+    # time
+    cdef public long now
+    cdef long _tick
+    cdef long _next_tick
+    cdef long _last_cascade
+    cdef list _wheel
+    cdef Timer _overflow
+
+    # work for later in this turn
+    cdef list _deferred
+    cdef list _flushes
+
+    # asyncio's share
+    cdef list _python_ready
+    cdef public bint wakeup
+
+    cdef readonly long turns
+    cdef int io_error
+
+    cdef void add(self, Source source, int fd, unsigned int events)
+    cdef void remove(self, Source source)
+    cdef void defer(self, Reactive target)
+    cdef void flush_soon(self, Source source)
+    cdef void arm(self, Timer timer, Reactive target, double seconds)
+    cdef void cancel(self, Timer timer)
+
+    cdef bytes receive(self, int fd, Py_ssize_t limit, bint bulk)
+    cdef Py_ssize_t send(self, int fd, bytes data, Py_ssize_t offset) noexcept
+    cdef Py_ssize_t send_many(self, int fd, list chunks, Py_ssize_t offset)
+    cdef bytes discard(self, int fd)
+
+    cdef int turn(self, int timeout_ms) except -1
+    cdef void _run_flushes(self)
+    cdef void _run_deferred(self)
+    cdef void _run_timers(self)
+    cdef void _fire(self, Timer head)
+    cdef void _cascade(self)
+    cdef void _rescan(self)
+    cdef int _wait_ms(self, double timeout)
+    cdef void _report(self, object where)
+
+    cdef int open_stream_socket(self, int family) except -2
+    cdef int start_connect(self, int fd, bytes address) noexcept
+    cdef int socket_error(self, int fd) noexcept
+    cdef int accept_one(self, int listening, list peer) except -2
+    cdef void set_nodelay(self, int fd) noexcept
+    cdef int set_mark(self, int fd, int mark) noexcept
+    cdef void close_fd(self, int fd) noexcept
+    cdef void shutdown_write(self, int fd) noexcept
+    cdef void reset_on_close(self, int fd) noexcept
+    cdef bint has_pending_input(self, int fd) noexcept
+    cdef bytes local_address(self, int fd)

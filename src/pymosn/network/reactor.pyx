@@ -1,0 +1,693 @@
+"""The worker's loop: epoll, the timer wheel and the system calls on sockets.
+
+C is spoken here because every request passes through four system calls and nothing may be added
+to them.  A ``Source`` is one descriptor; ``Connection`` (connection.py) and ``Listener``
+(listener.py) are its kinds.  Registration is edge-triggered, once a descriptor.  The clock is read
+once a turn.  ``select()`` makes the reactor the selector of an asyncio loop (loop.py): it returns
+to asyncio only when asyncio has something to do.
+
+Every read hands out an owned ``bytes``: nothing downstream can outlive a buffer.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+import os
+import sys
+import traceback
+
+
+cdef extern from "<time.h>" nogil:
+    struct timespec:
+        long tv_sec
+        long tv_nsec
+    int clock_gettime(int clock, timespec *ts)
+    int CLOCK_MONOTONIC
+
+cdef extern from "<sys/epoll.h>" nogil:
+    ctypedef union epoll_data_t:
+        unsigned long long u64
+    struct epoll_event:
+        unsigned int events
+        epoll_data_t data
+    int epoll_create1(int flags)
+    int epoll_ctl(int epfd, int op, int fd, epoll_event *event)
+    int epoll_wait(int epfd, epoll_event *events, int maxevents, int timeout)
+    int EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLL_CLOEXEC
+
+cdef extern from "<sys/socket.h>" nogil:
+    struct sockaddr:
+        unsigned short sa_family
+    ctypedef unsigned int socklen_t
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+    struct msghdr:
+        iovec *msg_iov
+        size_t msg_iovlen
+    struct linger:
+        int l_onoff
+        int l_linger
+    ssize_t recv(int fd, void *buf, size_t len, int flags)
+    ssize_t c_send "send"(int fd, const void *buf, size_t len, int flags)
+    ssize_t sendmsg(int fd, const msghdr *msg, int flags)
+    int c_accept4 "accept4"(int fd, sockaddr *addr, socklen_t *len, int flags)
+    int c_connect "connect"(int fd, const sockaddr *addr, socklen_t len)
+    int c_socket "socket"(int domain, int type, int protocol)
+    int c_shutdown "shutdown"(int fd, int how)
+    int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+    int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+    int getsockname(int fd, sockaddr *addr, socklen_t *len)
+    int AF_UNIX, SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC
+    int SOL_SOCKET, SO_ERROR, SO_LINGER, SO_MARK, SHUT_WR, MSG_NOSIGNAL, MSG_PEEK, MSG_DONTWAIT
+    int MSG_TRUNC
+
+cdef extern from "<netinet/in.h>" nogil:
+    int IPPROTO_TCP
+
+cdef extern from "<netinet/tcp.h>" nogil:
+    int TCP_NODELAY
+
+cdef extern from "<unistd.h>" nogil:
+    int c_close "close"(int fd)
+
+cdef extern from "<string.h>" nogil:
+    void *memset(void *s, int c, size_t n)
+
+cdef enum:
+    BATCH = 512             # events taken from the kernel at once
+    SCRATCH = 65536         # the one hot receive buffer
+    GATHER = 16384          # up to here small chunks are copied together for one send()
+    VECTORS = 64
+    WHEEL = 2048            # slots
+    TICK_NS = 16000000      # 16 ms: timeouts are coarse
+    NEVER = 0x7fffffffffffffff
+    SOCKADDR = 128
+
+EPOLLIN = 0x001
+EPOLLOUT = 0x004
+EPOLLERR = 0x008
+EPOLLHUP = 0x010
+EPOLLRDHUP = 0x2000
+EPOLLET = 0x80000000
+EPOLLEXCLUSIVE = 0x10000000
+
+
+cdef long monotonic() noexcept nogil:
+    cdef timespec ts
+    clock_gettime(CLOCK_MONOTONIC, &ts)
+    return ts.tv_sec * 1000000000 + ts.tv_nsec
+
+
+cdef class Reactive:
+    """Anything that the reactor may call back: when a timer fires, or later in the same turn."""
+
+    cdef void on_timer(self, Timer timer):
+        pass
+
+    cdef void on_deferred(self):
+        pass
+
+
+cdef class Timer:
+    """A node of the timer wheel.  It holds its target only while it is armed."""
+
+
+cdef class Source(Reactive):
+    """One registered descriptor."""
+
+    cdef void on_events(self, unsigned int events):
+        pass
+
+    cdef void flush(self):
+        pass
+
+
+cdef class PythonSource(Source):
+    """A descriptor that asyncio watches (level-triggered)."""
+
+    cdef object key
+    cdef unsigned int seen
+
+    cdef void on_events(self, unsigned int events):
+        self.seen = events
+        self.reactor._python_ready.append(self)
+
+
+cdef class Callback(Reactive):
+    """A Python callable on a timer (``Reactor.call_later``)."""
+
+    cdef Reactor _reactor
+    cdef Timer _timer
+    cdef object _call
+
+    def cancel(self):
+        """Do not call it any more."""
+        self._reactor.cancel(self._timer)
+
+    cdef void on_timer(self, Timer timer):
+        self._call()
+
+
+cdef class Reactor:
+    """One epoll set with its timers.  One thread; a worker has exactly one."""
+
+    def __cinit__(self):
+        self._epoll = -1
+        self._events = malloc(BATCH * sizeof(epoll_event))
+        self._scratch = <unsigned char *>malloc(SCRATCH)
+        if self._events == NULL or self._scratch == NULL:
+            raise MemoryError()
+
+    def __init__(self):
+        """Raises ``OSError`` when the kernel grants no epoll descriptor."""
+        self._epoll = epoll_create1(EPOLL_CLOEXEC)
+        if self._epoll < 0:
+            raise OSError(errno, os.strerror(errno))
+        self._sources = [None] * 64
+        self.now = monotonic()
+        self._tick = self.now // TICK_NS
+        self._next_tick = NEVER
+        self._last_cascade = self._tick
+        self._wheel = [_sentinel() for _ in range(WHEEL)]
+        self._overflow = _sentinel()
+        self._deferred = []
+        self._flushes = []
+        self._python_ready = []
+
+    def __dealloc__(self):
+        free(self._events)
+        free(self._scratch)
+        if self._epoll >= 0:
+            c_close(self._epoll)
+
+    def fileno(self):
+        """Return the epoll descriptor: readable when a turn would do something."""
+        return self._epoll
+
+    def close(self):
+        """Forget every source and timer; sources keep their descriptors."""
+        if self._epoll >= 0:
+            c_close(self._epoll)
+            self._epoll = -1
+        self._sources = []
+        for head in self._wheel:
+            _empty(<Timer>head)
+        _empty(self._overflow)
+        self._wheel = []
+        self._deferred = []
+        self._flushes = []
+        self._python_ready = []
+
+    # -- sources ---------------------------------------------------------------------------
+
+    cdef void add(self, Source source, int fd, unsigned int events):
+        """Watch ``fd`` for ``source``; the source stays alive until it is removed."""
+        cdef epoll_event event
+        while fd >= len(self._sources):
+            self._sources.extend([None] * len(self._sources))
+        self._generation += 1
+        source.fd = fd
+        source.reactor = self
+        source.generation = self._generation
+        event.events = events
+        # The generation tells a descriptor number that was closed and reused within one batch
+        # of events from the one that the event was meant for.
+        event.data.u64 = (<unsigned long long>self._generation << 32) | <unsigned int>fd
+        if epoll_ctl(self._epoll, EPOLL_CTL_ADD, fd, &event) < 0:
+            raise OSError(errno, os.strerror(errno))
+        self._sources[fd] = source
+        self.open_sources += 1
+
+    cdef void remove(self, Source source):
+        """Stop watching; the caller closes the descriptor."""
+        cdef int fd = source.fd
+        if 0 <= fd < len(self._sources) and self._sources[fd] is source:
+            epoll_ctl(self._epoll, EPOLL_CTL_DEL, fd, NULL)
+            self._sources[fd] = None
+            self.open_sources -= 1
+
+    cdef void defer(self, Reactive target):
+        """Call ``target.on_deferred()`` at the end of this turn."""
+        self._deferred.append(target)
+
+    cdef void flush_soon(self, Source source):
+        """Call ``source.flush()`` once the event under way has been handled."""
+        if not source.flush_pending:
+            source.flush_pending = True
+            self._flushes.append(source)
+
+    # -- timers ----------------------------------------------------------------------------
+
+    cdef void arm(self, Timer timer, Reactive target, double seconds):
+        """(Re)start ``timer``: ``target.on_timer(timer)`` in ``seconds`` or up to 32 ms later."""
+        cdef Timer head
+        cdef long ticks
+        if timer.target is not None:
+            _unlink(timer)
+        else:
+            self.armed_timers += 1
+        timer.target = target
+        ticks = <long>(seconds * (1e9 / TICK_NS)) + 2
+        timer.deadline = self._tick + ticks
+        if ticks < WHEEL:
+            head = <Timer>PyList_GET_ITEM(self._wheel, timer.deadline & (WHEEL - 1))
+            if timer.deadline < self._next_tick:
+                self._next_tick = timer.deadline
+        else:
+            head = self._overflow
+        timer.before = head.before
+        timer.after = head
+        head.before.after = timer
+        head.before = timer
+
+    cdef void cancel(self, Timer timer):
+        """Stop ``timer``; does nothing when it is not armed."""
+        if timer.target is not None:
+            timer.target = None
+            _unlink(timer)
+            self.armed_timers -= 1
+
+    def call_later(self, double seconds, call):
+        """Call ``call()`` once in ``seconds`` (give or take 32 ms); returns a handle with
+        ``cancel``."""
+        cdef Callback callback = Callback()
+        callback._reactor = self
+        callback._timer = Timer()
+        callback._call = call
+        self.arm(callback._timer, callback, seconds)
+        return callback
+
+    cdef void _run_timers(self):
+        cdef long now = self.now // TICK_NS
+        cdef long tick
+        if now - self._last_cascade >= WHEEL // 2:
+            self._cascade()
+            self._last_cascade = now
+        if now >= self._next_tick:
+            tick = self._next_tick
+            if now - tick >= WHEEL:
+                tick = now - WHEEL + 1
+            while tick <= now:
+                self._tick = tick
+                self._fire(<Timer>PyList_GET_ITEM(self._wheel, tick & (WHEEL - 1)))
+                tick += 1
+            self._tick = now
+            self._rescan()
+        self._tick = now
+
+    cdef void _fire(self, Timer head):
+        cdef Timer timer = head.after
+        cdef Timer following
+        cdef Reactive target
+        while timer is not head:
+            following = timer.after
+            if timer.deadline <= self._tick:
+                target = timer.target
+                self.cancel(timer)
+                try:
+                    target.on_timer(timer)
+                except Exception:
+                    self._report(target)
+                self._run_flushes()
+                # The callback may have unlinked the next one: start over.
+                following = head.after
+            timer = following
+
+    cdef void _cascade(self):
+        """Move timers that have come within a revolution from the overflow list to the wheel."""
+        cdef long now = self.now // TICK_NS
+        cdef Timer timer = self._overflow.after
+        cdef Timer following, head
+        while timer is not self._overflow:
+            following = timer.after
+            if timer.deadline - now < WHEEL:
+                _unlink(timer)
+                if timer.deadline <= now:
+                    timer.deadline = now + 1
+                head = <Timer>PyList_GET_ITEM(self._wheel, timer.deadline & (WHEEL - 1))
+                timer.before = head.before
+                timer.after = head
+                head.before.after = timer
+                head.before = timer
+                if timer.deadline < self._next_tick:
+                    self._next_tick = timer.deadline
+            timer = following
+
+    cdef void _rescan(self):
+        """Find the next slot that holds a timer."""
+        cdef long tick = self._tick + 1
+        cdef Timer head
+        cdef int step
+        self._next_tick = NEVER
+        for step in range(WHEEL):
+            head = <Timer>PyList_GET_ITEM(self._wheel, (tick + step) & (WHEEL - 1))
+            if head.after is not head:
+                self._next_tick = tick + step
+                return
+
+    cdef int _wait_ms(self, double timeout):
+        """Return how long epoll may wait: the nearest timer, at most ``timeout`` seconds."""
+        cdef long until = self._next_tick
+        cdef long cascade = self._last_cascade + WHEEL // 2
+        cdef long wait
+        if self._overflow.after is not self._overflow and cascade < until:
+            until = cascade
+        if self._deferred or self._flushes:
+            return 0
+        if until == NEVER:
+            wait = -1
+        else:
+            wait = (until * TICK_NS - self.now) // 1000000 + 1
+            if wait < 0:
+                wait = 0
+        if timeout >= 0 and (wait < 0 or timeout * 1000 < wait):
+            wait = <long>(timeout * 1000 + 0.999)
+        return <int>min(wait, 3600000)
+
+    # -- the turn --------------------------------------------------------------------------
+
+    cdef int turn(self, int timeout_ms) except -1:
+        """Wait for events, dispatch them, run timers and deferred work."""
+        cdef epoll_event *events = <epoll_event *>self._events
+        cdef int count, index
+        cdef unsigned int fd
+        cdef Source source
+        if timeout_ms == 0:
+            count = epoll_wait(self._epoll, events, BATCH, 0)
+        else:
+            with nogil:
+                count = epoll_wait(self._epoll, events, BATCH, timeout_ms)
+        self.now = monotonic()
+        self.turns += 1
+        if count < 0:
+            if errno != EINTR:
+                raise OSError(errno, os.strerror(errno))
+            PyErr_CheckSignals()
+            count = 0
+        for index in range(count):
+            fd = <unsigned int>(events[index].data.u64 & 0xffffffff)
+            if fd >= <unsigned int>PyList_GET_SIZE(self._sources):
+                continue
+            found = <object>PyList_GET_ITEM(self._sources, fd)
+            if found is None:
+                continue
+            source = <Source>found
+            if source.generation != <unsigned int>(events[index].data.u64 >> 32):
+                continue
+            try:
+                source.on_events(events[index].events)
+            except Exception:
+                self._report(source)
+            if PyList_GET_SIZE(self._flushes):
+                self._run_flushes()
+        self._run_timers()
+        if PyList_GET_SIZE(self._deferred):
+            self._run_deferred()
+        if PyList_GET_SIZE(self._flushes):
+            self._run_flushes()
+        return count
+
+    cdef void _run_flushes(self):
+        cdef Source source
+        cdef Py_ssize_t index = 0
+        # A flush that fails may close other connections, which may have output of their own.
+        while index < PyList_GET_SIZE(self._flushes):
+            source = <Source>PyList_GET_ITEM(self._flushes, index)
+            source.flush_pending = False
+            try:
+                source.flush()
+            except Exception:
+                self._report(source)
+            index += 1
+        self._flushes.clear()
+
+    cdef void _run_deferred(self):
+        cdef list work = self._deferred
+        cdef Reactive target
+        self._deferred = []
+        for item in work:
+            target = <Reactive>item
+            try:
+                target.on_deferred()
+            except Exception:
+                self._report(target)
+            if PyList_GET_SIZE(self._flushes):
+                self._run_flushes()
+
+    cdef void _report(self, object where):
+        """The edge where an exception in connection code ends: it costs that connection only."""
+        if self.on_error is not None:
+            self.on_error(where, sys.exc_info()[1])
+        else:
+            traceback.print_exc()
+        if isinstance(where, Source):
+            close = getattr(where, "abort", None)
+            if close is not None:
+                close()
+
+    def run_once(self, double timeout=-1.0):
+        """One turn on its own, for embedding: wait at most ``timeout`` seconds (-1: for ever)."""
+        self.turn(self._wait_ms(timeout))
+
+    def next_timeout(self):
+        """Return the seconds until the next timer, or None."""
+        cdef int wait = self._wait_ms(-1)
+        return None if wait < 0 else wait / 1000
+
+    # -- asyncio's selector ----------------------------------------------------------------
+
+    def python_register(self, int fd, unsigned int events, object key):
+        """Watch ``fd`` level-triggered on behalf of asyncio."""
+        cdef PythonSource source = PythonSource()
+        source.key = key
+        self.add(source, fd, events)
+
+    def python_modify(self, int fd, unsigned int events, object key):
+        """Change what asyncio wants to know of ``fd``."""
+        cdef PythonSource source = <PythonSource?>self._sources[fd]
+        cdef epoll_event event
+        source.key = key
+        event.events = events
+        event.data.u64 = (<unsigned long long>source.generation << 32) | <unsigned int>fd
+        if epoll_ctl(self._epoll, EPOLL_CTL_MOD, fd, &event) < 0:
+            raise OSError(errno, os.strerror(errno))
+
+    def python_unregister(self, int fd):
+        """Stop watching ``fd``; the descriptor may be closed already."""
+        self.remove(<PythonSource?>self._sources[fd])
+
+    def select(self, timeout):
+        """Serve native sources until asyncio has something to do.
+
+        Returns ``[(key, epoll events), …]`` for asyncio's own descriptors; empty after
+        ``timeout`` seconds (None: no limit) or when ``wakeup`` was set by a callback.
+        """
+        cdef double seconds = -1.0
+        cdef long deadline = 0
+        cdef list ready
+        if timeout is not None:
+            seconds = max(0.0, timeout)
+            deadline = self.now + <long>(seconds * 1e9)
+        self.wakeup = False
+        while True:
+            self.turn(self._wait_ms(seconds))
+            if self._python_ready:
+                ready = [((<PythonSource>s).key, (<PythonSource>s).seen)
+                         for s in self._python_ready]
+                self._python_ready = []
+                return ready
+            if self.wakeup:
+                return []
+            if timeout is not None:
+                if self.now >= deadline:
+                    return []
+                seconds = (deadline - self.now) / 1e9
+
+    # -- system calls ----------------------------------------------------------------------
+
+    cdef bytes receive(self, int fd, Py_ssize_t limit, bint bulk):
+        """Read up to ``limit`` (at most 65536) bytes.
+
+        Returns None with ``io_error`` 0 at the end of the stream, EAGAIN when there is nothing
+        now, else an errno.  ``bulk`` receives into its own memory, which saves the copy of
+        large reads.
+        """
+        cdef ssize_t count
+        cdef bytes result
+        if limit > SCRATCH:
+            limit = SCRATCH
+        if bulk:
+            result = PyBytes_FromStringAndSize(NULL, limit)
+            while True:
+                count = recv(fd, PyBytes_AS_STRING(result), limit, 0)
+                if count >= 0 or errno != EINTR:
+                    break
+            if count > 0:
+                if count == limit:
+                    return result
+                return PyBytes_FromStringAndSize(PyBytes_AS_STRING(result), count)
+        else:
+            while True:
+                count = recv(fd, self._scratch, limit, 0)
+                if count >= 0 or errno != EINTR:
+                    break
+            if count > 0:
+                return PyBytes_FromStringAndSize(<char *>self._scratch, count)
+        self.io_error = 0 if count == 0 else errno
+        return None
+
+    cdef bytes discard(self, int fd):
+        """Read and drop up to 64 KB; same result convention as ``receive``."""
+        cdef ssize_t count = recv(fd, self._scratch, SCRATCH, 0)
+        if count > 0:
+            return b"x"
+        self.io_error = 0 if count == 0 else errno
+        return None
+
+    cdef Py_ssize_t send(self, int fd, bytes data, Py_ssize_t offset) noexcept:
+        """Send from ``offset`` on; returns the bytes taken (0: try later) or minus an errno."""
+        cdef ssize_t count
+        while True:
+            count = c_send(fd, PyBytes_AS_STRING(data) + offset,
+                           PyBytes_GET_SIZE(data) - offset, MSG_NOSIGNAL)
+            if count >= 0:
+                return count
+            if errno == EAGAIN:
+                return 0
+            if errno != EINTR:
+                return -errno
+
+    cdef Py_ssize_t send_many(self, int fd, list chunks, Py_ssize_t offset):
+        """Send several ``bytes`` (the first from ``offset`` on) with one system call."""
+        cdef iovec vectors[VECTORS]
+        cdef msghdr message
+        cdef Py_ssize_t total = 0, size, used = 0
+        cdef Py_ssize_t count = min(<Py_ssize_t>VECTORS, PyList_GET_SIZE(chunks))
+        cdef Py_ssize_t index
+        cdef ssize_t sent
+        cdef char *start
+        for index in range(count):
+            start = PyBytes_AS_STRING(<object>PyList_GET_ITEM(chunks, index)) + offset
+            size = PyBytes_GET_SIZE(<object>PyList_GET_ITEM(chunks, index)) - offset
+            offset = 0
+            vectors[index].iov_base = start
+            vectors[index].iov_len = size
+            total += size
+        if total <= GATHER:
+            for index in range(count):
+                memcpy(self._scratch + used, vectors[index].iov_base, vectors[index].iov_len)
+                used += vectors[index].iov_len
+        while True:
+            if total <= GATHER:
+                sent = c_send(fd, self._scratch, total, MSG_NOSIGNAL)
+            else:
+                memset(&message, 0, sizeof(message))
+                message.msg_iov = vectors
+                message.msg_iovlen = count
+                sent = sendmsg(fd, &message, MSG_NOSIGNAL)
+            if sent >= 0:
+                return sent
+            if errno == EAGAIN:
+                return 0
+            if errno != EINTR:
+                return -errno
+
+    cdef int open_stream_socket(self, int family) except -2:
+        """Return a non-blocking stream socket with TCP_NODELAY, or -1 with ``errno``."""
+        cdef int fd = c_socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+        if fd >= 0 and family != AF_UNIX:
+            self.set_nodelay(fd)
+        return fd
+
+    cdef int start_connect(self, int fd, bytes address) noexcept:
+        """Connect to a packed sockaddr: 0 when connected, EINPROGRESS, or another errno."""
+        if c_connect(fd, <sockaddr *>PyBytes_AS_STRING(address),
+                     <socklen_t>PyBytes_GET_SIZE(address)) == 0:
+            return 0
+        return errno
+
+    cdef int socket_error(self, int fd) noexcept:
+        """Return and clear the pending error of a socket."""
+        cdef int error = 0
+        cdef socklen_t size = sizeof(error)
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size)
+        return error
+
+    cdef int accept_one(self, int listening, list peer) except -2:
+        """Accept a connection: its descriptor, or minus an errno.
+
+        ``peer[0]`` becomes the packed sockaddr of the other end.
+        """
+        cdef char address[SOCKADDR]
+        cdef socklen_t size = SOCKADDR
+        cdef int fd = c_accept4(listening, <sockaddr *>address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC)
+        if fd < 0:
+            return -errno
+        peer[0] = PyBytes_FromStringAndSize(address, min(size, <socklen_t>SOCKADDR))
+        return fd
+
+    cdef void set_nodelay(self, int fd) noexcept:
+        cdef int on = 1
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on))
+
+    cdef int set_mark(self, int fd, int mark) noexcept:
+        """Set SO_MARK; 0, or an errno (it needs CAP_NET_ADMIN)."""
+        if setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0:
+            return errno
+        return 0
+
+    cdef void close_fd(self, int fd) noexcept:
+        c_close(fd)
+
+    cdef void shutdown_write(self, int fd) noexcept:
+        c_shutdown(fd, SHUT_WR)
+
+    cdef void reset_on_close(self, int fd) noexcept:
+        """Make close() send RST: the peer must not take what it got for complete."""
+        cdef linger off
+        off.l_onoff = 1
+        off.l_linger = 0
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off))
+
+    cdef bint has_pending_input(self, int fd) noexcept:
+        """Say whether a read would return at once: data, end of stream or an error."""
+        cdef char probe
+        cdef ssize_t count = recv(fd, &probe, 1, MSG_PEEK | MSG_DONTWAIT)
+        return count >= 0 or (errno != EAGAIN)
+
+    cdef bytes local_address(self, int fd):
+        """Return the packed sockaddr of this end."""
+        cdef char address[SOCKADDR]
+        cdef socklen_t size = SOCKADDR
+        if getsockname(fd, <sockaddr *>address, &size) < 0:
+            return b""
+        return PyBytes_FromStringAndSize(address, min(size, <socklen_t>SOCKADDR))
+
+
+cdef Timer _sentinel():
+    cdef Timer timer = Timer()
+    timer.before = timer
+    timer.after = timer
+    return timer
+
+
+cdef void _unlink(Timer timer):
+    timer.before.after = timer.after
+    timer.after.before = timer.before
+    timer.before = None
+    timer.after = None
+
+
+cdef void _empty(Timer head):
+    cdef Timer timer
+    while head.after is not head:
+        timer = head.after
+        timer.target = None
+        _unlink(timer)
+    head.before = None
+    head.after = None

@@ -1,0 +1,121 @@
+cimport cython
+
+from pymosn.message cimport Head, RequestHead, ResponseHead
+
+cdef bint _COMPILED
+cdef int _NEED_DATA, _HEAD, _DATA, _END, _ERROR
+cdef int _NO_BODY, _SIZED, _CHUNK_SIZE, _CHUNK_DATA, _CHUNK_END, _TRAILERS, _UNTIL_CLOSE
+cdef int _HEADS, _FAILED
+cdef bytes _TOKEN, _VALUE, _TARGET, _HOST, _INTERESTING, _HEX
+cdef bytes _GET, _HTTP, _OK, _HEAD_METHOD
+cdef bytes _N_HOST, _N_CONTENT_LENGTH, _N_CONNECTION, _N_KEEP_ALIVE, _N_TRANSFER_ENCODING
+cdef bytes _N_UPGRADE, _N_EXPECT, _N_TE, _N_PROXY_CONNECTION, _N_X_MOSN
+cdef Py_ssize_t _MAX_CHUNK_LINE, _MAX_TRAILER_BYTES
+
+
+cdef class MessageReader:
+    cdef readonly bint is_request
+    cdef public Py_ssize_t max_head
+    cdef public int max_headers
+    cdef public long max_body
+    cdef bytes buffer
+    cdef Py_ssize_t position
+    cdef readonly RequestHead request
+    cdef readonly ResponseHead response
+    cdef readonly bytes data
+    cdef readonly Head trailers
+    cdef readonly bint complete, tunnel, keep_alive, upgrade, expect_continue
+    cdef readonly bytes upgrade_to
+    cdef readonly str error
+    cdef readonly int error_status
+    cdef int _state
+    cdef Py_ssize_t _retry_at
+    cdef bint _in_trailers, _no_body, _connect, _chunked, _close, _keep, _te_trailers
+    cdef long _length, _left, _body_read
+    cdef int _encodings, _hosts
+    cdef list _named
+
+    cpdef void feed(self, bytes data)
+    cpdef Py_ssize_t pending(self)
+    cpdef bytes take_rest(self)
+    cpdef void expect_response(self, bytes method)
+    cpdef int next(self) except -2
+    cpdef int finish(self) except -2
+
+    @cython.locals(size=Py_ssize_t, at=Py_ssize_t, head=Head)
+    cdef int _read_head(self) except -2
+    @cython.locals(scannable=bytes, raw='const unsigned char *', limit=Py_ssize_t)
+    cdef void _skip_blank_lines(self)
+    @cython.locals(size=Py_ssize_t, line_end=Py_ssize_t)
+    cdef int _incomplete_head(self) except -2
+    @cython.locals(
+        scannable=bytes, raw='const unsigned char *', data=bytes, token='const unsigned char *',
+        allowed='const unsigned char *', start=Py_ssize_t, method_end=Py_ssize_t,
+        target=Py_ssize_t, target_end=Py_ssize_t, head=RequestHead)
+    cdef Py_ssize_t _request_line(self, Py_ssize_t at) except -2
+    cdef int _version_error(self, bytes text) except -2
+    @cython.locals(
+        scannable=bytes, raw='const unsigned char *', data=bytes, value='const unsigned char *',
+        start=Py_ssize_t, reason=Py_ssize_t, head=ResponseHead)
+    cdef Py_ssize_t _status_line(self, Py_ssize_t at) except -2
+    @cython.locals(
+        scannable=bytes, raw='const unsigned char *', token='const unsigned char *',
+        allowed='const unsigned char *', interesting='const unsigned char *', size=Py_ssize_t,
+        count=int, start=Py_ssize_t, name_size=Py_ssize_t, value=Py_ssize_t)
+    cdef Py_ssize_t _fields(self, Head head, Py_ssize_t at, Py_ssize_t limit) except -2
+    @cython.locals(scannable=bytes, raw='const unsigned char *', end=Py_ssize_t, request=RequestHead)
+    cdef int _special(
+        self, Head head, Py_ssize_t start, Py_ssize_t size, Py_ssize_t value,
+        Py_ssize_t following) except -2
+    @cython.locals(
+        scannable=bytes, raw='const unsigned char *', allowed='const unsigned char *', at=Py_ssize_t,
+        request=RequestHead)
+    cdef int _host(self, Head head, Py_ssize_t value, Py_ssize_t end) except -2
+    @cython.locals(scannable=bytes, raw='const unsigned char *', length=long, digit=int)
+    cdef int _content_length(self, Head head, Py_ssize_t value, Py_ssize_t end) except -2
+    cdef int _transfer_encoding(self, bytes value) except -2
+    cdef void _connection(self, bytes value)
+    cdef int _expect(self, bytes value) except -2
+
+    @cython.locals(head=RequestHead)
+    cdef int _request_framing(self, Py_ssize_t body) except -2
+    @cython.locals(head=ResponseHead, status=int)
+    cdef int _response_framing(self, Py_ssize_t body) except -2
+    cdef int _begin_body(self, Head head, Py_ssize_t body, bint has_body) except -2
+    cdef int _settle_connection(self, Head head) except -2
+    @cython.locals(request=RequestHead, target=bytes, first=int)
+    cdef int _check_target(self, Head head) except -2
+    cdef int _authority_form(self, RequestHead request, bytes target) except -2
+    cdef int _absolute_form(self, RequestHead request, bytes target) except -2
+
+    @cython.locals(available=Py_ssize_t)
+    cdef int _read_sized(self) except -2
+    @cython.locals(available=Py_ssize_t)
+    cdef int _read_rest(self) except -2
+    @cython.locals(start=Py_ssize_t, raw='const unsigned char *', data=bytes)
+    cdef bytes _take(self, Py_ssize_t count)
+    @cython.locals(pieces=list, first=bytes, piece=bytes, found=int, available=Py_ssize_t)
+    cdef int _read_chunked(self) except -2
+    @cython.locals(
+        scannable=bytes, raw='const unsigned char *', allowed='const unsigned char *',
+        hexadecimal='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t, length=long,
+        digits=int, digit=int)
+    cdef int _chunk_size(self) except -2
+    @cython.locals(scannable=bytes, raw='const unsigned char *', available=Py_ssize_t)
+    cdef int _chunk_end(self) except -2
+    @cython.locals(trailers=Head, at=Py_ssize_t, keep_alive=bint)
+    cdef int _read_trailers(self) except -2
+
+    cdef int _stopped_at(self, Py_ssize_t at, str reason) except -2
+    cdef int _bad(self)
+    cdef int _fail(self, int status, str reason) except -2
+
+
+cpdef void encode_request(RequestHead head, bytes tail, list parts)
+cpdef void encode_response(ResponseHead head, bytes tail, list parts)
+cdef void _append_head(Head head, bytes tail, list parts, Py_ssize_t start)
+cpdef bytes chunk_prefix(Py_ssize_t size)
+cpdef bytes last_chunk(Head trailers)
+@cython.locals(index=Py_ssize_t)
+cdef bint _name_is(const unsigned char *raw, Py_ssize_t at, const unsigned char *name, Py_ssize_t size)
+cdef bytes _scannable(bytes data)

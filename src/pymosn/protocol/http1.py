@@ -1,0 +1,937 @@
+"""HTTP/1.x (RFC 9112): bytes to message events, and heads and chunks to bytes.
+
+Sans-IO.  A ``MessageReader`` is one direction of one connection: ``feed`` it what arrived, then
+call ``next`` until it answers ``NEED_DATA``.  It is strict where two parsers could disagree about
+where a message ends (RFC 9112 §11.2): conflicting or malformed lengths, obs-fold, bare CR or LF,
+white space before the colon and invalid characters are errors, never guesses.  After an error the
+reader stays in it.
+
+Counterpart: ``pymosn.stream.http1_server`` and ``http1_client`` connect it to sockets.
+"""
+
+from typing import Final
+
+from pymosn.message import Head, RequestHead, ResponseHead
+
+NEED_DATA: Final = 0
+HEAD: Final = 1
+"""``reader.request`` (or ``response``) is new; ``reader.complete`` when it has no body."""
+DATA: Final = 2
+"""``reader.data`` is a piece of the body; ``reader.complete`` when it is the last."""
+END: Final = 3
+"""The body ended; ``reader.trailers`` is a ``Head`` or None."""
+ERROR: Final = -1
+"""``reader.error_status`` and ``reader.error`` say what to answer and why."""
+
+MAX_CHUNK_LINE: Final = 256
+"""A chunk's size and extensions; an endless extension would cost CPU for no data."""
+MAX_CHUNK_DIGITS: Final = 15
+MAX_TRAILER_BYTES: Final = 8192
+MAX_REQUEST_LINE_SHARE: Final = 8192
+"""A request line longer than this (or than the head limit) is 414, not 431."""
+MAX_LEADING_BLANK: Final = 8
+"""Empty bytes tolerated before a request line (RFC 9112 §2.2)."""
+
+_NEED_DATA = NEED_DATA
+_HEAD = HEAD
+_DATA = DATA
+_END = END
+_ERROR = ERROR
+
+# Framing of the body that is being read.
+_NO_BODY = 0
+_SIZED = 1
+_CHUNK_SIZE = 2
+_CHUNK_DATA = 3
+_CHUNK_END = 4
+_TRAILERS = 5
+_UNTIL_CLOSE = 6
+_HEADS = 7
+_FAILED = 8
+
+
+_COMPILED = not __file__.endswith(".py")
+
+def _scannable(data: bytes) -> bytes:
+    """Scans stop at the NUL that C keeps behind every bytes object; interpreted, add one."""
+    return data if _COMPILED else data + b"\0\0"
+
+
+def _table(accepted: bytes) -> bytes:
+    return bytes(1 if byte in accepted else 0 for byte in range(256))
+
+
+_TOKEN = _table(
+    b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+"""RFC 9110 §5.6.2 tchar."""
+_VALUE = _table(bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100)) + b"\t")
+"""RFC 9110 §5.5 field-value bytes: HTAB, SP, VCHAR and obs-text."""
+_TARGET = _table(bytes(range(0x21, 0x7F)) + bytes(range(0x80, 0x100)))
+"""What a request target may hold; like nginx we let obs-text pass."""
+_HOST = _table(
+    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:[]%"
+)
+"""RFC 3986 §3.2.2 host with port; no userinfo."""
+
+_MAX_CHUNK_LINE = MAX_CHUNK_LINE
+_MAX_TRAILER_BYTES = MAX_TRAILER_BYTES
+
+
+class MessageReader:
+    """Reads the messages that one peer sends on one connection."""
+
+    def __init__(
+        self, is_request: bool, max_head: int = 8192, max_headers: int = 100, max_body: int = 0
+    ) -> None:
+        """Limits are bytes of a whole head, its number of lines, bytes of a body (0: any)."""
+        self.is_request = is_request
+        self.max_head = max_head
+        self.max_headers = max_headers
+        self.max_body = max_body
+        self.buffer = b""
+        self.position = 0
+        self.request = None
+        self.response = None
+        self.data = b""
+        self.trailers = None
+        self.complete = False
+        self.tunnel = False
+        self.keep_alive = True
+        self.upgrade = False
+        self.upgrade_to = None
+        self.expect_continue = False
+        self._te_trailers = False
+        self.error = ""
+        self.error_status = 0
+        self._state = _HEADS
+        self._retry_at = 0
+        self._in_trailers = False
+        self._no_body = False
+        self._connect = False
+        self._left = 0
+        self._body_read = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that arrived."""
+        if self.position >= len(self.buffer):
+            self.buffer = data
+            self.position = 0
+        else:
+            self.buffer = self.buffer[self.position :] + data
+            self._retry_at -= self.position
+            self.position = 0
+        if self._retry_at < 0:
+            self._retry_at = 0
+
+    def pending(self) -> int:
+        """Return how many bytes were fed and not yet consumed."""
+        return len(self.buffer) - self.position
+
+    def take_rest(self) -> bytes:
+        """Return what is left and stop parsing: the connection becomes a tunnel."""
+        rest = self.buffer[self.position :]
+        self.buffer = b""
+        self.position = 0
+        return rest
+
+    def expect_response(self, method: bytes) -> None:
+        """Responses only: the reply that comes next answers a request with ``method``."""
+        self._no_body = method is _HEAD_METHOD or method == b"HEAD"
+        self._connect = method == b"CONNECT"
+        self.complete = False
+
+    def next(self) -> int:
+        """Return the next event; the attributes it names are valid until the next call."""
+        state = self._state
+        if state == _HEADS:
+            return self._read_head()
+        if state == _SIZED:
+            return self._read_sized()
+        if state == _UNTIL_CLOSE:
+            return self._read_rest()
+        if state == _FAILED:
+            return _ERROR
+        return self._read_chunked()
+
+    def finish(self) -> int:
+        """The peer will send no more: END when that ends the body, ERROR when it cuts it."""
+        if self._state == _UNTIL_CLOSE:
+            self._state = _HEADS
+            self.complete = True
+            self.trailers = None
+            return _END
+        if self._state == _HEADS and self.position >= len(self.buffer):
+            return _NEED_DATA
+        return self._fail(400, "the message was cut short")
+
+    # -- heads ------------------------------------------------------------------------------
+
+    def _read_head(self) -> int:
+        data = self.buffer
+        size = len(data)
+        if self.position >= size:
+            return _NEED_DATA
+        if self._retry_at >= size and size - self.position <= self.max_head:
+            return _NEED_DATA
+        if self.is_request:
+            self._skip_blank_lines()
+            if self.position >= size:
+                return _NEED_DATA
+            at = self._request_line(self.position)
+        else:
+            at = self._status_line(self.position)
+        if at > 0:
+            head = self.request if self.is_request else self.response
+            at = self._fields(head, at, self.position + self.max_head)
+        if at == 0:
+            return self._incomplete_head()
+        if at < 0:
+            return _ERROR
+        if self.is_request:
+            return self._request_framing(at)
+        return self._response_framing(at)
+
+    def _skip_blank_lines(self) -> None:
+        raw = self.buffer
+        limit = self.position + MAX_LEADING_BLANK
+        while self.position < limit and self.position + 1 < len(raw):
+            if raw[self.position] != 13 or raw[self.position + 1] != 10:
+                return
+            self.position += 2
+        if self.position + 1 == len(raw) and raw[self.position] == 13:
+            return
+
+    def _incomplete_head(self) -> int:
+        """Nothing can be said before more arrives, unless a limit is passed already."""
+        size = len(self.buffer) - self.position
+        if size >= self.max_head:
+            line_end = self.buffer.find(b"\n", self.position)
+            if self.is_request and line_end < 0:
+                return self._fail(414, "the request line is too long")
+            return self._fail(431, "the head is too large")
+        # Parsing starts over at the next line end: a peer that sends byte by byte must not
+        # make us read its head again for each byte.
+        self._retry_at = len(self.buffer)
+        if self.is_request:
+            line_end = self.buffer.find(b"\n", self.position)
+            if line_end < 0 and size > MAX_REQUEST_LINE_SHARE:
+                return self._fail(414, "the request line is too long")
+        return _NEED_DATA
+
+    def _request_line(self, at: int) -> int:
+        """Parse ``method SP target SP HTTP/1.x CRLF``: where the fields begin, 0 or -1."""
+        scannable = _scannable(self.buffer)
+        raw = scannable
+        data = self.buffer
+        token = _TOKEN
+        allowed = _TARGET
+        start = at
+        while token[raw[at]]:
+            at += 1
+        method_end = at
+        if raw[at] != 32 or at == start:
+            return self._stopped_at(at, "the method is malformed")
+        at += 1
+        target = at
+        while allowed[raw[at]]:
+            at += 1
+        target_end = at
+        if raw[at] != 32 or at == target:
+            return self._stopped_at(at, "the request target is malformed")
+        at += 1
+        if len(data) - at < 10:
+            if data[at:] in b"HTTP/1.1\r\n" or data[at:] in b"HTTP/1.0\r\n":
+                return 0
+            return self._version_error(data[at:])
+        if (
+            raw[at] != 72
+            or raw[at + 1] != 84
+            or raw[at + 2] != 84
+            or raw[at + 3] != 80
+            or raw[at + 4] != 47
+            or raw[at + 5] != 49
+            or raw[at + 6] != 46
+            or raw[at + 7] < 48
+            or raw[at + 7] > 57
+            or raw[at + 8] != 13
+            or raw[at + 9] != 10
+        ):
+            return self._version_error(data[at : at + 10])
+        head = RequestHead.__new__(RequestHead)
+        head.raw = data
+        head.start = start
+        head.fields = at + 10
+        head.content_length = -1
+        head.cuts = None
+        head.added = None
+        head.upgrade = None
+        head.minor = 0 if raw[at + 7] == 48 else 1
+        if method_end - start == 3 and raw[start] == 71 and raw[start + 1] == 69 and raw[start + 2] == 84:
+            head.method = _GET
+        else:
+            head.method = raw[start:method_end]
+        head.target = raw[target:target_end]
+        head.authority = b""
+        head.scheme = _HTTP
+        head.te_trailers = False
+        head.timeouts = False
+        self.request = head
+        return at + 10
+
+    def _version_error(self, text: bytes) -> int:
+        if text[:5] == b"HTTP/" and text[:7] not in (b"HTTP/1.", b"HTTP/1"):
+            return self._fail(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        return self._fail(400, "the request line is malformed")
+
+    def _status_line(self, at: int) -> int:
+        """Parse ``HTTP/1.x SP 3DIGIT [SP reason] CRLF``: where the fields begin, 0 or -1."""
+        scannable = _scannable(self.buffer)
+        raw = scannable
+        data = self.buffer
+        value = _VALUE
+        start = at
+        if len(data) - at < 13:
+            if data[at : at + 7] == b"HTTP/1."[: len(data) - at]:
+                if data.find(b"\n", at) < 0:
+                    return 0
+            return self._fail(502, "the status line is malformed")
+        if (
+            raw[at] != 72
+            or raw[at + 1] != 84
+            or raw[at + 2] != 84
+            or raw[at + 3] != 80
+            or raw[at + 4] != 47
+            or raw[at + 5] != 49
+            or raw[at + 6] != 46
+            or raw[at + 7] < 48
+            or raw[at + 7] > 57
+            or raw[at + 8] != 32
+            or raw[at + 9] < 49
+            or raw[at + 9] > 57
+            or raw[at + 10] < 48
+            or raw[at + 10] > 57
+            or raw[at + 11] < 48
+            or raw[at + 11] > 57
+        ):
+            return self._fail(502, "the status line is malformed")
+        head = ResponseHead.__new__(ResponseHead)
+        head.raw = data
+        head.start = start
+        head.content_length = -1
+        head.cuts = None
+        head.added = None
+        head.upgrade = None
+        head.minor = 0 if raw[at + 7] == 48 else 1
+        head.status = (raw[at + 9] - 48) * 100 + (raw[at + 10] - 48) * 10 + raw[at + 11] - 48
+        at += 12
+        reason = at
+        if raw[at] == 32:
+            at += 1
+            reason = at
+            while value[raw[at]]:
+                at += 1
+        if at >= len(data) or (raw[at] == 13 and at + 1 >= len(data)):
+            return 0
+        if raw[at] != 13 or raw[at + 1] != 10:
+            return self._fail(502, "the status line is malformed")
+        if head.status == 200:
+            head.reason = _OK
+        else:
+            head.reason = raw[reason:at]
+        head.fields = at + 2
+        self.response = head
+        return at + 2
+
+    def _fields(self, head: Head, at: int, limit: int) -> int:
+        """Check the header lines and note what frames the message.
+
+        Returns where the body begins, 0 when the head is incomplete, -1 after an error.
+        """
+        scannable = _scannable(self.buffer)
+        raw = scannable
+        size = len(self.buffer)
+        token = _TOKEN
+        allowed = _VALUE
+        interesting = _INTERESTING
+        count = 0
+        self._length = -1
+        self._chunked = False
+        self.keep_alive = True
+        self.upgrade = False
+        self.upgrade_to = None
+        self.expect_continue = False
+        self._te_trailers = False
+        self._close = False
+        self._keep = False
+        self._encodings = 0
+        self._hosts = 0
+        self._named = None
+        while True:
+            start = at
+            while token[raw[at]]:
+                at += 1
+            name_size = at - start
+            if raw[at] != 58 or name_size == 0:
+                if name_size == 0 and raw[at] == 13:
+                    break
+                return self._stopped_at(at, "a header line is malformed")
+            at += 1
+            while raw[at] == 32 or raw[at] == 9:
+                at += 1
+            value = at
+            while allowed[raw[at]]:
+                at += 1
+            if raw[at] != 13 or raw[at + 1] != 10:
+                if raw[at] == 13 and at + 1 >= size:
+                    return 0
+                return self._stopped_at(at, "a header value is malformed")
+            at += 2
+            count += 1
+            if at > limit or count > self.max_headers:
+                return self._fail(431, "the head is too large")
+            # Few lengths belong to a name that matters here, such as 4: Host.
+            if name_size < 32 and interesting[name_size] and not self._in_trailers:
+                if self._special(head, start, name_size, value, at) < 0:
+                    return -1
+        if at + 1 >= size:
+            return 0
+        if raw[at + 1] != 10:
+            return self._fail(self._bad(), "a header line is malformed")
+        if at + 2 > limit:
+            return self._fail(431, "the head is too large")
+        head.end = at
+        return at + 2
+
+    def _special(self, head: Head, start: int, size: int, value: int, following: int) -> int:
+        """Note a line that frames the message or is meant for this hop only (RFC 9110 §7.6.1)."""
+        raw = self.buffer
+        end = following - 2
+        while end > value and (raw[end - 1] == 32 or raw[end - 1] == 9):
+            end -= 1
+        if size == 4:
+            if self.is_request and _name_is(raw, start, _N_HOST, 4):
+                return self._host(head, value, end)
+        elif size == 14:
+            if _name_is(raw, start, _N_CONTENT_LENGTH, 14):
+                return self._content_length(head, value, end)
+        elif size == 10:
+            if _name_is(raw, start, _N_CONNECTION, 10):
+                self._connection(raw[value:end])
+                head.cut(start, following)
+            elif _name_is(raw, start, _N_KEEP_ALIVE, 10):
+                head.cut(start, following)
+        elif size == 17:
+            if _name_is(raw, start, _N_TRANSFER_ENCODING, 17):
+                head.cut(start, following)
+                return self._transfer_encoding(raw[value:end])
+        elif size == 7:
+            if _name_is(raw, start, _N_UPGRADE, 7):
+                self.upgrade_to = raw[value:end]
+                head.cut(start, following)
+        elif size == 6:
+            if self.is_request and _name_is(raw, start, _N_EXPECT, 6):
+                return self._expect(raw[value:end])
+        elif size == 2:
+            if _name_is(raw, start, _N_TE, 2):
+                self._te_trailers = b"trailers" in raw[value:end].lower()
+                head.cut(start, following)
+        elif size == 16:
+            if _name_is(raw, start, _N_PROXY_CONNECTION, 16):
+                head.cut(start, following)
+        elif self.is_request and _name_is(raw, start, _N_X_MOSN, 7):
+            # x-mosn-try-timeout and x-mosn-global-timeout: looked up only when announced here.
+            request = head
+            request.timeouts = True
+        return 0
+
+    def _host(self, head: Head, value: int, end: int) -> int:
+        raw = self.buffer
+        allowed = _HOST
+        self._hosts += 1
+        if self._hosts > 1:
+            return self._fail(400, "there is more than one Host")
+        at = value
+        while at < end:
+            if not allowed[raw[at]]:
+                return self._fail(400, "the Host is malformed")
+            at += 1
+        request = head
+        request.authority = raw[value:end]
+        return 0
+
+    def _content_length(self, head: Head, value: int, end: int) -> int:
+        raw = self.buffer
+        length = 0
+        if end == value or end - value > 18:
+            return self._fail(self._bad(), "the Content-Length is malformed")
+        if self._length >= 0:
+            return self._fail(self._bad(), "there is more than one Content-Length")
+        while value < end:
+            digit = raw[value] - 48
+            if digit < 0 or digit > 9:
+                return self._fail(self._bad(), "the Content-Length is malformed")
+            length = length * 10 + digit
+            value += 1
+        self._length = length
+        return 0
+
+    def _transfer_encoding(self, value: bytes) -> int:
+        self._encodings += 1
+        if self._encodings == 1 and value.lower() == b"chunked":
+            self._chunked = True
+            return 0
+        codings = [coding.strip(b" \t").lower() for coding in value.split(b",")]
+        if self.is_request and self._encodings == 1 and codings[-1] == b"chunked":
+            if b"chunked" not in codings[:-1]:
+                return self._fail(501, "the transfer coding is not supported")
+        return self._fail(self._bad(), "the Transfer-Encoding is malformed")
+
+    def _connection(self, value: bytes) -> None:
+        if len(value) == 10 and _name_is(value, 0, _N_KEEP_ALIVE, 10):
+            self._keep = True
+            return
+        for item in value.split(b","):
+            option = item.strip(b" \t").lower()
+            if option == b"close":
+                self._close = True
+            elif option == b"keep-alive":
+                self._keep = True
+            elif option == b"upgrade":
+                self.upgrade = True
+            elif option:
+                if self._named is None:
+                    self._named = []
+                self._named.append(option)
+
+    def _expect(self, value: bytes) -> int:
+        if value.lower() != b"100-continue":
+            return self._fail(417, "only 100-continue can be expected")
+        self.expect_continue = True
+        return 0
+
+    # -- framing (RFC 9112 §6) -----------------------------------------------------------------
+
+    def _request_framing(self, body: int) -> int:
+        head = self.request
+        if self._settle_connection(head) < 0 or self._check_target(head) < 0:
+            return _ERROR
+        head.te_trailers = self._te_trailers
+        if self._chunked:
+            if self._length >= 0:
+                return self._fail(400, "both Content-Length and Transfer-Encoding are given")
+            if head.minor == 0:
+                return self._fail(400, "HTTP/1.0 has no Transfer-Encoding")
+        elif self.max_body and self._length > self.max_body:
+            return self._fail(413, "the body is too large")
+        if head.minor == 0:
+            self.expect_continue = False
+        return self._begin_body(head, body, self._length > 0 or self._chunked)
+
+    def _response_framing(self, body: int) -> int:
+        head = self.response
+        status = head.status
+        if self._settle_connection(head) < 0:
+            return _ERROR
+        if self._chunked and self._length >= 0:
+            return self._fail(502, "both Content-Length and Transfer-Encoding are given")
+        if status < 200 and status != 101:
+            self.position = body
+            self.complete = False
+            self._retry_at = 0
+            return _HEAD
+        if status == 101 or (self._connect and 200 <= status < 300):
+            # What follows belongs to another protocol.
+            self.position = body
+            self.complete = False
+            self.tunnel = True
+            self._retry_at = 0
+            return _HEAD
+        if self._no_body or status in (204, 304):
+            if not self._chunked:
+                head.content_length = self._length
+            return self._begin_body(head, body, False)
+        if self._chunked or self._length >= 0:
+            return self._begin_body(head, body, self._length != 0)
+        self.keep_alive = False
+        self.position = body
+        self.complete = False
+        self._state = _UNTIL_CLOSE
+        return _HEAD
+
+    def _begin_body(self, head: Head, body: int, has_body: bool) -> int:
+        self.position = body
+        self._retry_at = 0
+        self._body_read = 0
+        self.complete = not has_body
+        if not has_body:
+            if self.is_request or not self._no_body:
+                head.content_length = self._length
+            return _HEAD
+        if self._chunked:
+            self._state = _CHUNK_SIZE
+        else:
+            head.content_length = self._length
+            self._left = self._length
+            self._state = _SIZED
+        return _HEAD
+
+    def _settle_connection(self, head: Head) -> int:
+        """Apply the Connection options: persistence, and the fields they name."""
+        if self._close:
+            self.keep_alive = False
+        elif head.minor == 0 and not self._keep:
+            self.keep_alive = False
+        if self._named is not None:
+            for name in self._named:
+                if name in _NEVER_HOP_BY_HOP:
+                    # An attacker names end-to-end fields here to have them removed.
+                    continue
+                head.remove(name)
+        if self.upgrade:
+            head.upgrade = self.upgrade_to
+        return 0
+
+    def _check_target(self, head: Head) -> int:
+        request = head
+        target = request.target
+        if self._hosts == 0 and request.minor == 1:
+            return self._fail(400, "there is no Host")
+        first = target[0]
+        if request.method == b"CONNECT":
+            return self._authority_form(request, target)
+        if first == 47:
+            return 0
+        if first == 42 and len(target) == 1 and request.method == b"OPTIONS":
+            return 0
+        return self._absolute_form(request, target)
+
+    def _authority_form(self, request: RequestHead, target: bytes) -> int:
+        host, separator, port = target.rpartition(b":")
+        if not separator or not host or not port.isdigit() or not _all_in(target, _HOST):
+            return self._fail(400, "CONNECT needs host:port")
+        request.authority = target
+        return 0
+
+    def _absolute_form(self, request: RequestHead, target: bytes) -> int:
+        """``http://host/path``: the target's host replaces Host (RFC 9112 §3.2.2)."""
+        scheme, separator, rest = target.partition(b"://")
+        scheme = scheme.lower()
+        if not separator or scheme not in (b"http", b"https"):
+            return self._fail(400, "the request target is malformed")
+        end = len(rest)
+        for mark in (b"/", b"?"):
+            at = rest.find(mark)
+            if 0 <= at < end:
+                end = at
+        authority = rest[:end]
+        if not authority or not _all_in(authority, _HOST):
+            return self._fail(400, "the host in the request target is malformed")
+        path = rest[end:]
+        if path[:1] != b"/":
+            path = b"/" + path
+        if request.method == b"OPTIONS" and path == b"/" and end == len(rest):
+            path = b"*"
+        request.target = path
+        request.scheme = scheme
+        request.authority = authority
+        request.set(b"Host", authority)
+        request.start = -1
+        return 0
+
+    # -- bodies -----------------------------------------------------------------------------
+
+    def _read_sized(self) -> int:
+        available = len(self.buffer) - self.position
+        if available == 0:
+            return _NEED_DATA
+        if available > self._left:
+            available = self._left
+        self.data = self._take(available)
+        self._left -= available
+        if self._left == 0:
+            self.complete = True
+            self._state = _HEADS
+        return _DATA
+
+    def _read_rest(self) -> int:
+        available = len(self.buffer) - self.position
+        if available == 0:
+            return _NEED_DATA
+        self.data = self._take(available)
+        return _DATA
+
+    def _take(self, count: int) -> bytes:
+        start = self.position
+        self.position = start + count
+        if start == 0 and count == len(self.buffer):
+            data = self.buffer
+        else:
+            raw = self.buffer
+            data = raw[start : start + count]
+        if self.position >= len(self.buffer):
+            self.buffer = b""
+            self.position = 0
+        return data
+
+    def _read_chunked(self) -> int:
+        """Take every chunk that has arrived; several become one DATA event."""
+        pieces = None
+        first = None
+        while True:
+            if self._state == _CHUNK_SIZE:
+                found = self._chunk_size()
+            elif self._state == _CHUNK_DATA:
+                available = len(self.buffer) - self.position
+                if available > self._left:
+                    available = self._left
+                if available > 0:
+                    piece = self._take(available)
+                    self._left -= available
+                    if first is None:
+                        first = piece
+                    else:
+                        if pieces is None:
+                            pieces = [first]
+                        pieces.append(piece)
+                if self._left == 0:
+                    self._state = _CHUNK_END
+                    continue
+                found = _NEED_DATA
+            elif self._state == _CHUNK_END:
+                found = self._chunk_end()
+            elif first is not None:
+                break
+            else:
+                return self._read_trailers()
+            if found == _ERROR:
+                return _ERROR
+            if found == _NEED_DATA:
+                break
+        if first is None:
+            return _NEED_DATA
+        self.data = first if pieces is None else b"".join(pieces)
+        return _DATA
+
+    def _chunk_size(self) -> int:
+        """Parse ``1*HEXDIG [chunk-ext] CRLF``; 1 when the state moved on."""
+        scannable = _scannable(self.buffer)
+        raw = scannable
+        size = len(self.buffer)
+        at = self.position
+        length = 0
+        digits = 0
+        allowed = _VALUE
+        hexadecimal = _HEX
+        while at < size:
+            digit = hexadecimal[raw[at]]
+            if digit == 255:
+                break
+            length = length * 16 + digit
+            digits += 1
+            at += 1
+            if digits > MAX_CHUNK_DIGITS:
+                return self._fail(self._bad(), "a chunk size is malformed")
+        if at < size and digits == 0:
+            return self._fail(self._bad(), "a chunk size is malformed")
+        if at < size and raw[at] == 59:
+            while allowed[raw[at]]:
+                at += 1
+        if at - self.position > _MAX_CHUNK_LINE:
+            return self._fail(self._bad(), "a chunk extension is too long")
+        if at >= size or (raw[at] == 13 and at + 1 >= size):
+            return _NEED_DATA
+        if raw[at] != 13 or raw[at + 1] != 10:
+            return self._fail(self._bad(), "a chunk size is malformed")
+        self._body_read += length
+        if self.max_body and self._body_read > self.max_body:
+            return self._fail(413, "the body is too large")
+        self.position = at + 2
+        self._left = length
+        self._state = _CHUNK_DATA if length else _TRAILERS
+        return 1
+
+    def _chunk_end(self) -> int:
+        raw = self.buffer
+        available = len(self.buffer) - self.position
+        if available > 0 and raw[self.position] != 13:
+            return self._fail(self._bad(), "a chunk is longer than its size")
+        if available < 2:
+            return _NEED_DATA
+        if raw[self.position + 1] != 10:
+            return self._fail(self._bad(), "a chunk is longer than its size")
+        self.position += 2
+        self._state = _CHUNK_SIZE
+        return 1
+
+    def _read_trailers(self) -> int:
+        if self.position >= len(self.buffer):
+            return _NEED_DATA
+        trailers = Head.__new__(Head)
+        trailers.raw = self.buffer
+        trailers.fields = self.position
+        trailers.content_length = -1
+        trailers.cuts = None
+        trailers.added = None
+        trailers.upgrade = None
+        keep_alive = self.keep_alive
+        self._in_trailers = True
+        at = self._fields(trailers, self.position, self.position + _MAX_TRAILER_BYTES)
+        self._in_trailers = False
+        if at >= 0:
+            self.keep_alive = keep_alive
+        if at < 0:
+            return _ERROR
+        if at == 0:
+            if len(self.buffer) - self.position > _MAX_TRAILER_BYTES:
+                return self._fail(self._bad(), "the trailers are too large")
+            return _NEED_DATA
+        trailers.start = trailers.fields
+        for name in _NOT_IN_TRAILERS:
+            trailers.remove(name)
+        self.trailers = trailers if trailers.end > trailers.fields else None
+        self.position = at
+        self.complete = True
+        self._state = _HEADS
+        self._retry_at = 0
+        return _END
+
+    # -- errors -----------------------------------------------------------------------------
+
+    def _stopped_at(self, at: int, reason: str) -> int:
+        """A scan ended where it should not: 0 at the end of what we have, else an error."""
+        if at >= len(self.buffer):
+            return 0
+        return self._fail(self._bad(), reason)
+
+    def _bad(self) -> int:
+        """Errors of an origin are its own: the client sees 502."""
+        return 400 if self.is_request else 502
+
+    def _fail(self, status: int, reason: str) -> int:
+        self._state = _FAILED
+        self.error_status = status if self.is_request else 502
+        self.error = reason
+        self.keep_alive = False
+        return _ERROR
+
+
+# -- writing ------------------------------------------------------------------------------------
+
+
+def encode_request(head: RequestHead, tail: bytes, parts: list[bytes]) -> None:
+    """Append the head as an HTTP/1.1 origin wants it; ``tail`` is complete lines to add.
+
+    A head whose start line nobody changed keeps the bytes it came in.
+    """
+    if head.start >= 0 and head.minor == 1:
+        if head.start == 0 and head.cuts is None and not head.added and not tail:
+            if head.end + 2 == len(head.raw):
+                parts.append(head.raw)
+                return
+        _append_head(head, tail, parts, head.start)
+    else:
+        parts.append(b"%b %b HTTP/1.1\r\n" % (head.method, head.target))
+        _append_head(head, tail, parts, head.fields)
+
+
+def encode_response(head: ResponseHead, tail: bytes, parts: list[bytes]) -> None:
+    """Append the head as an HTTP/1.x client wants it; ``tail`` is complete lines to add."""
+    if head.start >= 0 and head.minor == 1:
+        _append_head(head, tail, parts, head.start)
+    else:
+        parts.append(b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason or reason(head.status)))
+        _append_head(head, tail, parts, head.fields)
+
+
+def _append_head(head: Head, tail: bytes, parts: list[bytes], start: int) -> None:
+    """Append the lines from ``start`` on and the blank line behind them."""
+    if not head.added and not tail and head.end > 0:
+        head.append_lines(parts, start, head.end + 2)
+        return
+    head.append_lines(parts, start, head.end)
+    if tail:
+        parts.append(tail)
+    parts.append(b"\r\n")
+
+
+def chunk_prefix(size: int) -> bytes:
+    """Return the line that begins a chunk of ``size`` bytes."""
+    return b"%x\r\n" % size
+
+
+def last_chunk(trailers: Head | None) -> bytes:
+    """Return the end of a chunked body."""
+    if trailers is None:
+        return b"0\r\n\r\n"
+    return b"0\r\n" + trailers.lines() + b"\r\n"
+
+
+def reason(status: int) -> bytes:
+    """Return the usual reason phrase, or an empty one."""
+    return _REASONS.get(status, b"")
+
+
+def _all_in(text: bytes, table: bytes) -> bool:
+    return all(table[byte] for byte in text)
+
+
+def _name_is(raw: bytes, at: int, name: bytes, size: int) -> bool:
+    """Compare a header name with a lower-case one (tokens only: setting bit 5 lowers)."""
+    index = 0
+    while index < size:
+        if (raw[at + index] | 32) != name[index]:
+            return False
+        index += 1
+    return True
+
+
+_GET = b"GET"
+_HTTP = b"http"
+_OK = b"OK"
+_HEAD_METHOD = b"HEAD"
+_N_HOST = b"host"
+_N_CONTENT_LENGTH = b"content-length"
+_N_CONNECTION = b"connection"
+_N_KEEP_ALIVE = b"keep-alive"
+_N_TRANSFER_ENCODING = b"transfer-encoding"
+_N_UPGRADE = b"upgrade"
+_N_EXPECT = b"expect"
+_N_TE = b"te"
+_N_PROXY_CONNECTION = b"proxy-connection"
+_N_X_MOSN = b"x-mosn-"
+_INTERESTING = bytes(
+    1 if size in (2, 4, 6, 7, 10, 14, 16, 17, 18, 21) else 0 for size in range(32)
+)
+_HEX = bytes(
+    int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else 255 for byte in range(256)
+)
+_NEVER_HOP_BY_HOP = frozenset(
+    (b"host", b"content-length", b"content-type", b"authorization", b"cookie", b"set-cookie",
+     b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id", b"via",
+     b"date", b"location", b"te", b"keep-alive", b"transfer-encoding", b"upgrade", b"trailer",
+     b"close")
+)
+"""Naming these in Connection removes nothing (or they are handled on their own)."""
+_NOT_IN_TRAILERS = (b"transfer-encoding", b"connection", b"te", b"trailer", b"upgrade",
+                    b"keep-alive", b"expect", b"host", b"content-length", b"content-encoding", b"content-type",
+                    b"content-range", b"authorization", b"set-cookie", b"cache-control")
+"""Framing, routing and authentication do not belong in trailers (RFC 9110 §6.5.1)."""
+_REASONS = {
+    100: b"Continue", 101: b"Switching Protocols", 103: b"Early Hints", 200: b"OK",
+    201: b"Created", 202: b"Accepted", 203: b"Non-Authoritative Information",
+    204: b"No Content", 205: b"Reset Content", 206: b"Partial Content",
+    300: b"Multiple Choices", 301: b"Moved Permanently", 302: b"Found", 303: b"See Other",
+    304: b"Not Modified", 307: b"Temporary Redirect", 308: b"Permanent Redirect",
+    400: b"Bad Request", 401: b"Unauthorized", 402: b"Payment Required", 403: b"Forbidden",
+    404: b"Not Found", 405: b"Method Not Allowed", 406: b"Not Acceptable",
+    407: b"Proxy Authentication Required", 408: b"Request Timeout", 409: b"Conflict",
+    410: b"Gone", 411: b"Length Required", 412: b"Precondition Failed",
+    413: b"Content Too Large", 414: b"URI Too Long", 415: b"Unsupported Media Type",
+    416: b"Range Not Satisfiable", 417: b"Expectation Failed", 421: b"Misdirected Request",
+    422: b"Unprocessable Content", 425: b"Too Early", 426: b"Upgrade Required",
+    428: b"Precondition Required", 429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large", 451: b"Unavailable For Legal Reasons",
+    500: b"Internal Server Error", 501: b"Not Implemented", 502: b"Bad Gateway",
+    503: b"Service Unavailable", 504: b"Gateway Timeout", 505: b"HTTP Version Not Supported",
+}  # fmt: skip

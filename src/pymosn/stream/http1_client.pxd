@@ -1,0 +1,59 @@
+cimport cython
+
+from pymosn.message cimport Head, RequestHead, ResponseHead
+from pymosn.network.connection cimport Connection, Handler
+from pymosn.network.reactor cimport Reactor, Timer
+from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, encode_request, last_chunk
+from pymosn.stream.pool cimport ConnectionPool, PooledConnection
+from pymosn.stream.stream cimport StreamReceiver, StreamSender
+
+cdef int _NEED_DATA, _HEAD, _DATA, _END
+cdef int _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL
+cdef bytes _CRLF
+cdef int _EINPROGRESS
+
+
+cdef class Http1ClientConnection(PooledConnection):
+    cdef Http1Pool pool
+    cdef MessageReader reader
+    cdef Timer _timer
+    cdef readonly long requests
+    cdef bint _established, _timed_out, _remote_close, _active_at_close
+    cdef bint _request_sent, _chunked, _tunnel
+
+    @cython.locals(pool=Http1Pool, reactor=Reactor, fd=int, error=int)
+    cdef void open(self)
+    cdef void attach(self, StreamReceiver receiver)
+    cdef bint reused(self)
+    cdef void close_idle(self)
+    cdef bint dead(self) except? 0
+
+    @cython.locals(request=RequestHead, tail=bytes, parts=list)
+    cdef void send_headers(self, Head head, bint end)
+    @cython.locals(go_on=bint)
+    cdef bint send_data(self, bytes data, bint end) except? 0
+    cdef void send_trailers(self, Head trailers)
+    cdef void reset(self)
+    cdef void pause_input(self)
+    cdef void resume_input(self)
+
+    cdef void on_connected(self)
+    cdef void on_timer(self, Timer timer)
+    @cython.locals(receiver=StreamReceiver, event=int, trailers=Head, piece=bytes, complete=bint)
+    cdef void on_data(self, bytes data)
+    @cython.locals(receiver=StreamReceiver)
+    cdef void on_eof(self)
+    cdef void on_drained(self)
+    @cython.locals(receiver=StreamReceiver)
+    cdef void on_closed(self, int error)
+
+    @cython.locals(reader=MessageReader, response=ResponseHead, rest=bytes, complete=bint)
+    cdef void _on_head(self, StreamReceiver receiver)
+    cdef void _finish(self, StreamReceiver receiver)
+    cdef void _lose(self, int reason)
+    cdef void _end_tunnel(self)
+    cdef void _stop_timer(self)
+
+
+cdef class Http1Pool(ConnectionPool):
+    cdef PooledConnection connect(self)

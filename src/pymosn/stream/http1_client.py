@@ -1,0 +1,257 @@
+"""The upstream side of HTTP/1.1: one connection, one exchange at a time, reused by its pool."""
+
+from pymosn.network.connection import Connection
+from pymosn.network.reactor import Timer
+from pymosn.protocol.http1 import (
+    DATA,
+    END,
+    HEAD,
+    NEED_DATA,
+    MessageReader,
+    chunk_prefix,
+    encode_request,
+    last_chunk,
+)
+from pymosn.stream.pool import ConnectionPool, PooledConnection
+from pymosn.stream.stream import UPSTREAM_CLOSED, UPSTREAM_PROTOCOL, StreamReceiver
+
+_NEED_DATA = NEED_DATA
+_HEAD = HEAD
+_DATA = DATA
+_END = END
+_UPSTREAM_CLOSED = UPSTREAM_CLOSED
+_UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
+
+
+class Http1ClientConnection(PooledConnection):
+    """One upstream connection; the sender of its current exchange's request."""
+
+    def __init__(self, pool: "Http1Pool") -> None:
+        self.pool = pool
+        self.reader = MessageReader(False, self.pool.options.max_head, 1000, 0)
+        self.connection = Connection(self.pool.reactor, self, self.pool.address)
+
+    def open(self) -> None:
+        pool = self.pool
+        reactor = pool.reactor
+        fd = reactor.open_stream_socket(pool.family)
+        if fd < 0:
+            raise OSError("no socket")
+        if pool.options.mark:
+            reactor.set_mark(fd, pool.options.mark)
+        error = reactor.start_connect(fd, pool.address)
+        if error not in (0, _EINPROGRESS):
+            reactor.close_fd(fd)
+            raise OSError(error, "connect")
+        self.connection.open(fd, True)
+        if pool.options.connect_timeout > 0:
+            self._timer = Timer()
+            reactor.arm(self._timer, self, pool.options.connect_timeout)
+
+    def attach(self, receiver: StreamReceiver) -> None:
+        """Begin an exchange: ``receiver`` hears the response."""
+        self.receiver = receiver
+
+    def reused(self) -> bool:
+        return self.requests > 1
+
+    def close_idle(self) -> None:
+        self.connection.close()
+
+    def dead(self) -> bool:
+        return self.connection.eof or self.pool.reactor.has_pending_input(self.connection.fd)
+
+    # -- from the stream's owner (StreamSender) -----------------------------------------------
+
+    def send_headers(self, head: object, end: bool) -> None:
+        request = head
+        tail = b""
+        self.requests += 1
+        self.response_begun = False
+        self._request_sent = end
+        self._chunked = False
+        if request.upgrade is not None:
+            tail = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade
+        elif request.te_trailers:
+            tail = b"TE: trailers\r\nConnection: TE\r\n"
+        if not end and request.content_length < 0:
+            self._chunked = True
+            tail += b"Transfer-Encoding: chunked\r\n"
+        self.reader.expect_response(request.method)
+        parts: list[bytes] = []
+        encode_request(request, tail, parts)
+        self.connection.write_all(parts)
+
+    def send_data(self, data: bytes, end: bool) -> bool:
+        go_on = True
+        if data:
+            if self._chunked:
+                self.connection.write(chunk_prefix(len(data)))
+                self.connection.write(data)
+                go_on = self.connection.write(_CRLF)
+            else:
+                go_on = self.connection.write(data)
+        if end:
+            if self._tunnel:
+                self.connection.end_write()
+            elif self._chunked:
+                self.connection.write(last_chunk(None))
+            self._request_sent = True
+        return go_on
+
+    def send_trailers(self, trailers: object) -> None:
+        if self._chunked:
+            self.connection.write(last_chunk(trailers))
+        self._request_sent = True
+
+    def reset(self) -> None:
+        self._active_at_close = self.receiver is not None
+        self.receiver = None
+        self.connection.abort()
+
+    def pause_input(self) -> None:
+        self.connection.pause_reading()
+
+    def resume_input(self) -> None:
+        self.connection.resume_reading()
+
+    # -- from the connection ------------------------------------------------------------------
+
+    def on_connected(self) -> None:
+        self._stop_timer()
+        self._established = True
+        self.pool.connected(self)
+
+    def on_timer(self, timer: Timer) -> None:
+        self._timed_out = True
+        self.connection.abort()
+
+    def on_data(self, data: bytes) -> None:
+        receiver = self.receiver
+        if receiver is None:
+            # Nobody asked for this: the connection cannot be trusted with a next request.
+            self.connection.abort()
+            return
+        if self._tunnel:
+            receiver.on_data(data, False)
+            return
+        self.reader.feed(data)
+        while self.receiver is receiver:
+            event = self.reader.next()
+            if event == _HEAD:
+                self._on_head(receiver)
+            elif event == _DATA:
+                piece = self.reader.data
+                complete = self.reader.complete
+                if complete:
+                    self._finish(receiver)
+                receiver.on_data(piece, complete)
+            elif event == _END:
+                trailers = self.reader.trailers
+                self._finish(receiver)
+                receiver.on_trailers(trailers)
+            elif event == _NEED_DATA:
+                return
+            else:
+                self._lose(_UPSTREAM_PROTOCOL)
+                return
+
+    def on_eof(self) -> None:
+        receiver = self.receiver
+        if receiver is None:
+            self._remote_close = True
+            self.connection.close()
+        elif self._tunnel:
+            receiver.on_data(b"", True)
+            if self.connection.write_ended:
+                self._end_tunnel()
+        elif self.response_begun and self.reader.finish() == _END:
+            self.receiver = None
+            self._remote_close = True
+            self.connection.close()
+            receiver.on_trailers(None)
+        else:
+            self._remote_close = True
+            self._lose(_UPSTREAM_CLOSED)
+
+    def on_drained(self) -> None:
+        if self.receiver is not None:
+            self.receiver.on_drained()
+
+    def on_closed(self, error: int) -> None:
+        self._stop_timer()
+        if not self._established:
+            self.pool.connect_failed(self._timed_out)
+            return
+        receiver = self.receiver
+        self.receiver = None
+        self.pool.closed(
+            self, self._remote_close or error != 0, receiver is not None or self._active_at_close
+        )
+        if receiver is not None:
+            receiver.on_reset(_UPSTREAM_CLOSED)
+
+    # -- private ------------------------------------------------------------------------------
+
+    def _on_head(self, receiver: StreamReceiver) -> None:
+        reader = self.reader
+        response = reader.response
+        if reader.tunnel:
+            self._tunnel = True
+            self.response_begun = True
+            rest = reader.take_rest()
+            receiver.on_headers(response, False)
+            if rest and self.receiver is receiver:
+                receiver.on_data(rest, False)
+            return
+        complete = reader.complete
+        if response.status >= 200:
+            self.response_begun = True
+            if complete:
+                self._finish(receiver)
+        receiver.on_headers(response, complete)
+
+    def _finish(self, receiver: StreamReceiver) -> None:
+        """The response is complete.  The pool gets the connection back before the receiver
+        hears the end, so that what it does next can have it."""
+        self.receiver = None
+        options = self.pool.options
+        if (
+            not self._request_sent
+            or not self.reader.keep_alive
+            or self.reader.pending()
+            or self.connection.eof
+            or (options.max_requests and self.requests >= options.max_requests)
+        ):
+            self.connection.close()
+            return
+        self.connection.resume_reading()
+        self.pool.release(self)
+
+    def _lose(self, reason: int) -> None:
+        receiver = self.receiver
+        self.receiver = None
+        self._active_at_close = True
+        self.connection.abort()
+        if receiver is not None:
+            receiver.on_reset(reason)
+
+    def _end_tunnel(self) -> None:
+        self.receiver = None
+        self.connection.close()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self.pool.reactor.cancel(self._timer)
+            self._timer = None
+
+
+class Http1Pool(ConnectionPool):
+    """The HTTP/1.1 connections to one host (spec §7.1)."""
+
+    def connect(self) -> PooledConnection:
+        return Http1ClientConnection(self)
+
+
+_CRLF = b"\r\n"
+_EINPROGRESS = 115

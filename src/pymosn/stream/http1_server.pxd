@@ -1,0 +1,84 @@
+cimport cython
+
+from pymosn.message cimport Head, RequestHead, ResponseHead
+from pymosn.network.connection cimport Connection, Handler
+from pymosn.network.reactor cimport Reactive, Reactor, Timer
+from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, encode_response, last_chunk
+from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
+
+cdef int _NEED_DATA, _HEAD, _DATA, _END
+cdef int _IDLE, _READING_HEAD, _READING_BODY, _WRITING, _WAITING
+cdef int _DOWNSTREAM_CLOSED, _DOWNSTREAM_PROTOCOL
+cdef Py_ssize_t _PIPELINE_BYTES
+cdef long _NEVER
+cdef bytes _CRLF, _METHOD_HEAD, _METHOD_CONNECT
+
+
+cdef class ServerOptions:
+    cdef readonly Py_ssize_t max_head
+    cdef readonly int max_headers
+    cdef readonly long max_body
+    cdef readonly double idle_timeout, header_timeout, body_timeout
+    cdef readonly long max_requests
+    cdef readonly bytes server_name
+
+
+cdef class Http1ServerConnection(StreamSender):
+    cdef Reactor reactor
+    cdef public StreamFactory factory
+    cdef public ServerOptions options
+    cdef readonly ConnectionInfo info
+    cdef MessageReader reader
+    cdef readonly Connection connection
+    cdef StreamReceiver _receiver
+    cdef Timer _timer
+    cdef readonly long requests
+    cdef readonly bint expects_continue
+    cdef long _deadline, _idle_ns, _progress
+    cdef int _phase, _paused
+    cdef bint _timer_armed, _draining, _ended, _tunnel
+    cdef bint _request_complete, _response_begun, _keep_alive, _is_head, _connect, _chunked
+
+    cpdef void open(self, int fd)
+    cpdef void drain(self)
+    cpdef void abort(self)
+
+    cdef void on_data(self, bytes data)
+    cdef void on_eof(self)
+    cdef void on_drained(self)
+    cdef void on_closed(self, int error)
+    cdef void on_deferred(self)
+    @cython.locals(now=long, phase=int)
+    cdef void on_timer(self, Timer timer)
+
+    @cython.locals(response=ResponseHead, status=int, minor=int, tail=bytes)
+    cdef void send_headers(self, Head head, bint end)
+    @cython.locals(go_on=bint)
+    cdef bint send_data(self, bytes data, bint end) except? 0
+    cdef void send_trailers(self, Head trailers)
+    cdef void send_continue(self)
+    cdef void reset(self)
+    cdef void pause_input(self)
+    cdef void resume_input(self)
+
+    @cython.locals(parts=list)
+    cdef void _write_head(self, ResponseHead head, bytes tail)
+    @cython.locals(event=int)
+    cdef void _advance(self)
+    @cython.locals(reader=MessageReader, request=RequestHead, method=bytes, receiver=StreamReceiver)
+    cdef void _begin_exchange(self)
+    cdef void _wait_for_more(self)
+    cdef void _finish_exchange(self)
+    @cython.locals(timeout=double)
+    cdef void _expect_request(self)
+    cdef void _watch(self, int phase, double timeout)
+    cdef void _arm(self, double seconds)
+    cdef long _nanoseconds(self, double seconds)
+    cdef void _refuse(self, int status, str why)
+    @cython.locals(receiver=StreamReceiver)
+    cdef void _drop_receiver(self, int why)
+    cdef void _lose(self, int why)
+    cdef void _begin_tunnel(self)
+    cdef void _tunnel_ended(self)
+    cdef void _pause(self, int why)
+    cdef void _resume(self, int why)

@@ -1,0 +1,423 @@
+"""The downstream side of HTTP/1.x: one connection, one exchange at a time.
+
+Turns the reader's events into a ``StreamReceiver``'s calls and a response into bytes; keeps the
+connection's manners: keep-alive, pipelining, ``Connection``, 100-continue, tunnels after an
+upgrade, and the timeouts of its phases.  Pipelined requests wait in the reader until the one
+before has been answered.
+"""
+
+from typing import Final
+
+from pymosn.message import ResponseHead
+from pymosn.network.connection import Connection
+from pymosn.network.reactor import Reactor, Timer
+from pymosn.protocol.http1 import (
+    DATA,
+    END,
+    HEAD,
+    NEED_DATA,
+    MessageReader,
+    chunk_prefix,
+    encode_response,
+    last_chunk,
+    reason,
+)
+from pymosn.stream.stream import (
+    DOWNSTREAM_CLOSED,
+    DOWNSTREAM_PROTOCOL,
+    ConnectionInfo,
+    StreamFactory,
+    StreamSender,
+)
+
+PIPELINE_BYTES: Final = 65536
+"""Requests received ahead of their turn; beyond, the connection is not read."""
+
+_NEED_DATA = NEED_DATA
+_HEAD = HEAD
+_DATA = DATA
+_END = END
+_PIPELINE_BYTES = PIPELINE_BYTES
+_DOWNSTREAM_CLOSED = DOWNSTREAM_CLOSED
+_DOWNSTREAM_PROTOCOL = DOWNSTREAM_PROTOCOL
+
+# What the timer waits for.
+_IDLE = 0
+_READING_HEAD = 1
+_READING_BODY = 2
+_WRITING = 3
+_WAITING = 4
+
+
+class ServerOptions:
+    """Limits and manners of the connections of one listener."""
+
+    def __init__(
+        self,
+        max_head: int = 8192,
+        max_headers: int = 100,
+        max_body: int = 0,
+        idle_timeout: float = 90.0,
+        header_timeout: float = 60.0,
+        body_timeout: float = 60.0,
+        max_requests: int = 0,
+        server_name: bytes = b"",
+    ) -> None:
+        """Sizes in bytes, timeouts in seconds (0: none)."""
+        self.max_head = max_head
+        self.max_headers = max_headers
+        self.max_body = max_body
+        self.idle_timeout = idle_timeout
+        self.header_timeout = header_timeout
+        self.body_timeout = body_timeout
+        self.max_requests = max_requests
+        self.server_name = server_name
+
+
+class Http1ServerConnection(StreamSender):
+    """One downstream connection; also the sender of its current stream."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        factory: StreamFactory,
+        options: ServerOptions,
+        info: ConnectionInfo,
+    ) -> None:
+        self.reactor = reactor
+        self.factory = factory
+        self.options = options
+        self.info = info
+        self.reader = MessageReader(True, options.max_head, options.max_headers, options.max_body)
+        self.connection = Connection(reactor, self, info.peer)
+        self._timer = Timer()
+
+    def open(self, fd: int) -> None:
+        """Serve the accepted socket ``fd``; raises ``OSError`` when it cannot be watched."""
+        self.connection.open(fd, False)
+        self._expect_request()
+
+    def drain(self) -> None:
+        """Close as soon as no exchange is under way; the current response says so."""
+        self._draining = True
+        if self._receiver is None and self.reader.pending() == 0:
+            self.connection.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.connection.abort()
+
+    # -- from the connection ------------------------------------------------------------------
+
+    def on_data(self, data: bytes) -> None:
+        if self._tunnel:
+            if self._receiver is not None:
+                self._receiver.on_data(data, False)
+            return
+        self.reader.feed(data)
+        if self._receiver is None or not self._request_complete:
+            self._advance()
+        elif self.reader.pending() > _PIPELINE_BYTES:
+            self._pause(2)
+
+    def on_eof(self) -> None:
+        receiver = self._receiver
+        if self._tunnel:
+            if receiver is not None:
+                receiver.on_data(b"", True)
+            if self.connection.write_ended:
+                self._tunnel_ended()
+        elif receiver is None:
+            self.connection.close()
+        elif not self._request_complete:
+            self.reader.finish()
+            self._lose(_DOWNSTREAM_CLOSED)
+        elif self.reader.keep_alive:
+            # A client that wanted to go on would not have closed: it has given up.
+            self._lose(_DOWNSTREAM_CLOSED)
+
+    def on_drained(self) -> None:
+        if self._receiver is not None:
+            self._receiver.on_drained()
+
+    def on_closed(self, error: int) -> None:
+        self.reactor.cancel(self._timer)
+        receiver = self._receiver
+        self._receiver = None
+        if receiver is not None:
+            receiver.on_reset(_DOWNSTREAM_CLOSED)
+        self.factory.connection_closed(
+            self, self.connection.bytes_read, self.connection.bytes_written
+        )
+
+    def on_deferred(self) -> None:
+        """Requests were pipelined: the next one's turn has come."""
+        if not self.connection.closed and self._receiver is None:
+            self._advance()
+
+    def on_timer(self, timer: Timer) -> None:
+        now = self.reactor.now
+        phase = self._phase
+        if phase == _WAITING:
+            self._arm(self.options.idle_timeout or 60.0)
+            return
+        if phase == _WRITING and self.connection.bytes_written != self._progress:
+            self._progress = self.connection.bytes_written
+            self._deadline = now + self._nanoseconds(self.options.body_timeout)
+        if now < self._deadline:
+            self._arm((self._deadline - now) * 1e-9)
+            return
+        if phase == _IDLE:
+            self.connection.close()
+        elif phase == _READING_HEAD:
+            self._refuse(408, "the head took too long")
+        elif phase == _READING_BODY:
+            if self._response_begun:
+                self._lose(_DOWNSTREAM_CLOSED)
+            else:
+                self._drop_receiver(_DOWNSTREAM_CLOSED)
+                self._refuse(408, "the body took too long")
+        else:
+            self.connection.abort()
+
+    # -- from the stream's owner (StreamSender) -----------------------------------------------
+
+    def send_headers(self, head: object, end: bool) -> None:
+        response = head
+        status = response.status
+        if status < 200 and status != 101:
+            if self.reader.request.minor:
+                self._write_head(response, b"")
+            return
+        self._response_begun = True
+        minor = self.reader.request.minor
+        tail = b""
+        self._chunked = False
+        if status == 101 or (status < 300 and self._connect):
+            self._begin_tunnel()
+            if response.upgrade is not None:
+                tail = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % response.upgrade
+            self._write_head(response, tail)
+            return
+        if end:
+            if response.content_length < 0 and not self._is_head and status != 204 and status != 304:
+                tail = b"Content-Length: 0\r\n"
+        elif response.content_length < 0:
+            if minor:
+                self._chunked = True
+                tail = b"Transfer-Encoding: chunked\r\n"
+            else:
+                self._keep_alive = False
+        if self._draining or not self._request_complete:
+            self._keep_alive = False
+        if not self._keep_alive:
+            tail += b"Connection: close\r\n"
+        elif minor == 0:
+            tail += b"Connection: keep-alive\r\n"
+        self._write_head(response, tail)
+        if end:
+            self._finish_exchange()
+
+    def send_data(self, data: bytes, end: bool) -> bool:
+        go_on = True
+        if data:
+            if self._chunked:
+                self.connection.write(chunk_prefix(len(data)))
+                self.connection.write(data)
+                go_on = self.connection.write(_CRLF)
+            else:
+                go_on = self.connection.write(data)
+            if not go_on and self._phase != _WRITING:
+                self._progress = self.connection.bytes_written
+                self._watch(_WRITING, self.options.body_timeout)
+        if end:
+            if self._tunnel:
+                self.connection.end_write()
+                self._tunnel_ended()
+            else:
+                if self._chunked:
+                    self.connection.write(last_chunk(None))
+                self._finish_exchange()
+        return go_on
+
+    def send_trailers(self, trailers: object) -> None:
+        if self._chunked:
+            self.connection.write(last_chunk(trailers))
+        self._finish_exchange()
+
+    def send_continue(self) -> None:
+        """Ask the client for the body it announced with ``Expect: 100-continue``."""
+        if not self._response_begun:
+            self.connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def reset(self) -> None:
+        self._receiver = None
+        if self._chunked or (self._response_begun and self.connection.buffered > 0):
+            # A cut chunked or sized body is recognised as such; what was sent still counts.
+            self.connection.close()
+        else:
+            self.connection.abort()
+
+    def pause_input(self) -> None:
+        self._pause(1)
+
+    def resume_input(self) -> None:
+        self._resume(1)
+
+    # -- private ------------------------------------------------------------------------------
+
+    def _write_head(self, head: ResponseHead, tail: bytes) -> None:
+        parts: list[bytes] = []
+        encode_response(head, tail, parts)
+        self.connection.write_all(parts)
+
+    def _advance(self) -> None:
+        """Handle everything that has arrived, up to the end of the current request."""
+        while self._receiver is None or not self._request_complete:
+            event = self.reader.next()
+            if event == _HEAD:
+                self._begin_exchange()
+            elif event == _DATA:
+                self._request_complete = self.reader.complete
+                if self._receiver is not None:
+                    self._receiver.on_data(self.reader.data, self.reader.complete)
+            elif event == _END:
+                self._request_complete = True
+                if self._receiver is not None:
+                    self._receiver.on_trailers(self.reader.trailers)
+            elif event == _NEED_DATA:
+                self._wait_for_more()
+                return
+            else:
+                self._drop_receiver(_DOWNSTREAM_PROTOCOL)
+                self._refuse(self.reader.error_status, self.reader.error)
+                return
+            if self._receiver is None and (self._ended or self.connection.closed):
+                return
+        self._phase = _WAITING
+
+    def _begin_exchange(self) -> None:
+        reader = self.reader
+        request = reader.request
+        method = request.method
+        self.requests += 1
+        self._request_complete = reader.complete
+        self._response_begun = False
+        self._keep_alive = reader.keep_alive
+        if self.options.max_requests and self.requests >= self.options.max_requests:
+            self._keep_alive = False
+        self._is_head = method == _METHOD_HEAD
+        self._connect = method == _METHOD_CONNECT
+        receiver = self.factory.new_stream(self, self.info)
+        self._receiver = receiver
+        self.expects_continue = reader.expect_continue
+        receiver.on_headers(request, reader.complete)
+
+    def _wait_for_more(self) -> None:
+        if self._receiver is not None:
+            if self._phase != _READING_BODY:
+                self._watch(_READING_BODY, self.options.body_timeout)
+            else:
+                self._deadline = self.reactor.now + self._nanoseconds(self.options.body_timeout)
+        elif self.reader.pending() and self._phase != _READING_HEAD:
+            self._watch(_READING_HEAD, self.options.header_timeout)
+
+    def _finish_exchange(self) -> None:
+        """The response is complete: the connection goes on, or ends."""
+        self._receiver = None
+        if not self._request_complete:
+            self._ended = True
+            self.connection.close_lingering()
+        elif not self._keep_alive or self._draining:
+            self._ended = True
+            if self.reader.pending():
+                self.connection.close_lingering()
+            else:
+                self.connection.close()
+        else:
+            self._resume(3)
+            self._expect_request()
+            if self.reader.pending():
+                self.reactor.defer(self)
+
+    def _expect_request(self) -> None:
+        """Begin the idle phase.  The timer is left alone when it fires early enough: a busy
+        connection must not pay for it."""
+        timeout = self.options.idle_timeout
+        self._phase = _IDLE
+        if timeout > 0:
+            self._deadline = self.reactor.now + self._idle_ns
+            if not self._timer_armed:
+                self._idle_ns = self._nanoseconds(timeout)
+                self._deadline = self.reactor.now + self._idle_ns
+                self._arm(timeout)
+        else:
+            self._deadline = _NEVER
+
+    def _watch(self, phase: int, timeout: float) -> None:
+        self._phase = phase
+        if timeout <= 0:
+            self._deadline = _NEVER
+            return
+        self._deadline = self.reactor.now + self._nanoseconds(timeout)
+        self._arm(timeout)
+
+    def _arm(self, seconds: float) -> None:
+        self._timer_armed = True
+        self.reactor.arm(self._timer, self, min(seconds, 3600.0))
+
+    def _nanoseconds(self, seconds: float) -> int:
+        return int(seconds * 1e9) if seconds > 0 else _NEVER
+
+    def _refuse(self, status: int, why: str) -> None:
+        """Answer a request that is not one, and close."""
+        self.factory.protocol_error(self.info, status, why)
+        self._ended = True
+        body = why.encode() + b"\n"
+        self.connection.write(
+            b"HTTP/1.1 %d %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n"
+            b"Connection: close\r\n\r\n%b" % (status, reason(status), len(body), body)
+        )
+        self.connection.close_lingering()
+
+    def _drop_receiver(self, why: int) -> None:
+        receiver = self._receiver
+        self._receiver = None
+        if receiver is not None:
+            receiver.on_reset(why)
+
+    def _lose(self, why: int) -> None:
+        self._ended = True
+        self._drop_receiver(why)
+        self.connection.abort()
+
+    def _begin_tunnel(self) -> None:
+        self._tunnel = True
+        self._request_complete = True
+        self._phase = _WAITING
+        self._keep_alive = False
+        if self.reader.pending():
+            self._receiver.on_data(self.reader.take_rest(), False)
+        self._resume(2)
+
+    def _tunnel_ended(self) -> None:
+        """Our side of the tunnel is sent; when the peer's is too, the connection is done."""
+        if self.connection.eof:
+            self._receiver = None
+            self.connection.close()
+
+    def _pause(self, why: int) -> None:
+        self._paused |= why
+        self.connection.pause_reading()
+
+    def _resume(self, why: int) -> None:
+        if self._paused:
+            self._paused &= ~why
+            if self._paused == 0:
+                self.connection.resume_reading()
+
+
+_NEVER = 0x7FFFFFFFFFFFFFFF
+_CRLF = b"\r\n"
+_METHOD_HEAD = b"HEAD"
+_METHOD_CONNECT = b"CONNECT"

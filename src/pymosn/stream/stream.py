@@ -1,0 +1,233 @@
+"""One request/response exchange, whatever the protocol.
+
+A codec's end of a stream is a ``StreamSender``; whoever consumes what the codec received is a
+``StreamReceiver``.  Any downstream codec can so meet any upstream one.  ``Stream`` is what is
+known about an exchange: the router, the balancers, variables and access logs read it.
+
+Errors are data: a reason from the table below, never an exception.
+"""
+
+from types import MappingProxyType
+from typing import Final
+
+from pymosn.message import RequestHead, ResponseHead
+from pymosn.network.connection import Handler
+from pymosn.network.reactor import Reactive
+
+# Why an exchange, or one attempt of it, ended early.
+DOWNSTREAM_CLOSED: Final = 1
+DOWNSTREAM_PROTOCOL: Final = 2
+CONNECT_FAILED: Final = 3
+CONNECT_TIMEOUT: Final = 4
+UPSTREAM_CLOSED: Final = 5
+UPSTREAM_PROTOCOL: Final = 6
+UPSTREAM_RESET: Final = 7
+OVERFLOW: Final = 8
+GLOBAL_TIMEOUT: Final = 9
+TRY_TIMEOUT: Final = 10
+NO_HOST: Final = 11
+NO_ROUTE: Final = 12
+TERMINATED: Final = 13
+IDLE_TIMEOUT: Final = 14
+FILTER_FAILED: Final = 15
+
+# Response flags (spec §4.2).
+NO_HEALTHY_UPSTREAM: Final = 0x2
+UPSTREAM_REQUEST_TIMEOUT: Final = 0x4
+UPSTREAM_LOCAL_RESET: Final = 0x8
+UPSTREAM_REMOTE_RESET: Final = 0x10
+UPSTREAM_CONNECTION_FAILURE: Final = 0x20
+UPSTREAM_CONNECTION_TERMINATION: Final = 0x40
+UPSTREAM_OVERFLOW: Final = 0x80
+NO_ROUTE_FOUND: Final = 0x100
+DELAY_INJECTED: Final = 0x200
+FAULT_INJECTED: Final = 0x400
+RATE_LIMITED: Final = 0x800
+REQUEST_TOO_LARGE: Final = 0x1000
+DOWNSTREAM_TERMINATE: Final = 0x2000
+
+FAILED_FLAGS: Final = 0x2 | 0x100 | 0x8 | 0x400 | 0x800 | 0x2000 | 0x1000
+"""A request with one of these counts in ``request_failed`` (spec §4.2)."""
+
+
+class Failure:
+    """What a reason means: the reply's status, the response flag, and a word for logs."""
+
+    __slots__ = ("flag", "name", "status")
+
+    def __init__(self, name: str, status: int, flag: int) -> None:
+        self.name = name
+        self.status = status
+        self.flag = flag
+
+
+FAILURES: Final = MappingProxyType(
+    {
+        DOWNSTREAM_CLOSED: Failure("downstream closed the connection", 504, 0),
+        DOWNSTREAM_PROTOCOL: Failure("downstream protocol error", 400, 0),
+        CONNECT_FAILED: Failure(
+            "upstream connect failure", 502, UPSTREAM_CONNECTION_FAILURE
+        ),
+        CONNECT_TIMEOUT: Failure(
+            "upstream connect timeout", 502, UPSTREAM_CONNECTION_FAILURE
+        ),
+        UPSTREAM_CLOSED: Failure("upstream closed the connection", 502, 0),
+        UPSTREAM_PROTOCOL: Failure("upstream protocol error", 502, UPSTREAM_LOCAL_RESET),
+        UPSTREAM_RESET: Failure("upstream reset", 502, UPSTREAM_REMOTE_RESET),
+        OVERFLOW: Failure("upstream limit reached", 503, UPSTREAM_OVERFLOW),
+        GLOBAL_TIMEOUT: Failure("upstream request timeout", 504, UPSTREAM_REQUEST_TIMEOUT),
+        TRY_TIMEOUT: Failure("upstream request timeout", 504, UPSTREAM_REQUEST_TIMEOUT),
+        NO_HOST: Failure("no healthy upstream", 502, NO_HEALTHY_UPSTREAM),
+        NO_ROUTE: Failure("no route found", 404, NO_ROUTE_FOUND),
+        TERMINATED: Failure("terminated by a filter", 500, DOWNSTREAM_TERMINATE),
+        IDLE_TIMEOUT: Failure("idle timeout", 504, UPSTREAM_REQUEST_TIMEOUT),
+        FILTER_FAILED: Failure("filter failed", 500, 0),
+    }
+)
+
+
+class StreamReceiver(Reactive):
+    """Consumes one direction of a stream."""
+
+    def on_headers(self, head: object, end: bool) -> None:
+        """A head arrived; ``end``: the message has no body."""
+
+    def on_data(self, data: bytes, end: bool) -> None:
+        """A piece of the body; ``end``: it was the last."""
+
+    def on_trailers(self, trailers: object) -> None:
+        """The body ended, with trailers (a ``Head``) or None."""
+
+    def on_reset(self, reason: int) -> None:
+        """The stream ended early; nothing more follows."""
+
+    def on_drained(self) -> None:
+        """The sender takes data again after it had asked to pause."""
+
+
+class StreamSender(Handler):
+    """A codec's end of one stream.  HTTP/1 connections, with one stream at a time, are both."""
+
+    def send_headers(self, head: object, end: bool) -> None:
+        """Send a head; several for 1xx responses."""
+
+    def send_data(self, data: bytes, end: bool) -> bool:
+        """Send a piece of the body; False asks to pause until ``on_drained``."""
+        return True
+
+    def send_trailers(self, trailers: object) -> None:
+        """End the body, with trailers or None."""
+
+    def reset(self) -> None:
+        """End the stream early; the receiver hears nothing more."""
+
+    def pause_input(self) -> None:
+        """Stop delivering what the peer sends on this stream."""
+
+    def resume_input(self) -> None:
+        """Undo ``pause_input``."""
+
+
+class Stream(StreamReceiver):
+    """What is known about one exchange.  Times are nanoseconds of the reactor's clock."""
+
+    def __init__(
+        self,
+        connection: "ConnectionInfo | None" = None,
+        request: RequestHead | None = None,
+        response: ResponseHead | None = None,
+        *,
+        started: int = 0,
+        request_received: int = 0,
+        response_received: int = 0,
+        upstream_sent: int = 0,
+        finished: int = 0,
+        bytes_received: int = 0,
+        bytes_sent: int = 0,
+        upstream_host: object = None,
+        upstream_connection_id: int = 0,
+        attempts: int = 0,
+    ) -> None:
+        """A stream with the given facts, for filters' tests and tools; a proxy's own are filled
+        in as the exchange goes on."""
+        if connection is None:
+            connection = ConnectionInfo(0, b"", b"", "Http1", None)
+        self.begin(connection, started)
+        self.request = request
+        self.response = response
+        self.request_received = request_received
+        self.response_received = response_received
+        self.upstream_sent = upstream_sent
+        self.finished = finished
+        self.bytes_received = bytes_received
+        self.bytes_sent = bytes_sent
+        self.upstream_host = upstream_host
+        self.upstream_connection_id = upstream_connection_id
+        self.attempts = attempts
+
+    def begin(self, connection: "ConnectionInfo", now: int) -> None:
+        """Start an exchange on ``connection``."""
+        self.connection = connection
+        self.request = None
+        self.response = None
+        self.started = now
+        self.request_received = 0
+        self.response_received = 0
+        self.upstream_sent = 0
+        self.finished = 0
+        self.status = 0
+        self.flags = 0
+        self.bytes_received = 0
+        self.bytes_sent = 0
+        self.path = b""
+        self.query = b""
+        self.cluster_name = ""
+        self.route_name = ""
+        self.details = ""
+        self.upstream_host = None
+        self.upstream_connection_id = 0
+        self.draw = 0.0
+        self.variables = None
+        self.attempts = 0
+        self.details = ""
+
+    def variable(self, name: str) -> object:
+        """Return a variable that was set on this stream, or None."""
+        return None if self.variables is None else self.variables.get(name)
+
+    def set_variable(self, name: str, value: object) -> None:
+        """Set a variable for the rest of the exchange."""
+        if self.variables is None:
+            self.variables = {}
+        self.variables[name] = value
+
+
+class ConnectionInfo:
+    """What is known about a downstream connection."""
+
+    def __init__(
+        self, identity: int, peer: bytes, local: bytes, protocol: str, listener: object
+    ) -> None:
+        """``peer`` and ``local`` are packed addresses; ``listener`` its runtime object."""
+        self.id = identity
+        self.peer = peer
+        self.local = local
+        self.protocol = protocol
+        self.listener = listener
+        self.peer_ip = None
+        self.peer_text = None
+        self.local_text = None
+
+
+class StreamFactory(Reactive):
+    """Makes the receiver of each new downstream stream; a listener's proxy is one."""
+
+    def new_stream(self, sender: StreamSender, connection: ConnectionInfo) -> StreamReceiver:
+        """Return the receiver of a request that just began on ``connection``."""
+        raise NotImplementedError
+
+    def protocol_error(self, connection: ConnectionInfo, status: int, reason: str) -> None:
+        """The peer broke the protocol; it is being answered with ``status``."""
+
+    def connection_closed(self, owner: object, read: int, written: int) -> None:
+        """A connection of this factory is gone after ``read`` and ``written`` bytes."""
