@@ -56,7 +56,7 @@ def compile_snapshot(
                 log_directory=log_directory,
                 open_ended=open_ended,
             ).compile(server, path)
-        downstream = slots.slot(DOWNSTREAM, proxy="global")
+        slots.slot(DOWNSTREAM, proxy="global")
     except MemoryError as error:
         raise ConfigError(f"too many listeners, clusters and hosts: {error}") from error
     return snapshot.Snapshot(
@@ -64,7 +64,6 @@ def compile_snapshot(
         listeners=listeners,
         routers=routers,
         clusters=clusters,
-        downstream_stats_slot=downstream,
     )
 
 
