@@ -24,7 +24,7 @@ def postpone_ssl() -> None:
         importlib.import_module("asyncio")
     finally:
         del sys.modules["ssl"]
-    sys.meta_path.insert(0, _SslFinder())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _SslFinder())
 
 
 class _SslFinder:
@@ -35,7 +35,7 @@ class _SslFinder:
     ) -> ModuleSpec | None:
         if fullname != "ssl":
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
             spec.loader = _SslLoader(spec.loader)  # type: ignore[assignment]

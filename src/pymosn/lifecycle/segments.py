@@ -7,7 +7,7 @@ replaced.
 import mmap
 import os
 
-from pymosn.observe.metrics import COUNTER, HISTOGRAM, HISTOGRAM_SLOTS, SlotTable
+from pymosn.observe.metrics import GAUGE, SlotTable
 
 
 class Segment:
@@ -25,7 +25,7 @@ class Segment:
         """Forget what was under way in a worker that died."""
         for metrics in table:
             for key, kind in metrics.layout.keys:
-                if kind not in (COUNTER, HISTOGRAM):
+                if kind == GAUGE:
                     self.values[metrics.slot + metrics.layout.offset(key)] = 0
 
     def close(self) -> None:
@@ -33,19 +33,3 @@ class Segment:
         self.values.release()
         self._map.close()
         os.close(self.fd)
-
-
-def merged(segments: list[memoryview], slot: int, kind: str) -> list[int]:
-    """Add up one metric over all workers: one number, or the slots of a histogram."""
-    if kind != HISTOGRAM:
-        return [sum(values[slot] for values in segments)]
-    total = [0] * HISTOGRAM_SLOTS
-    for values in segments:
-        if not values[slot]:
-            continue
-        low, high = values[slot + 2], values[slot + 3]
-        total[2] = low if not total[0] else min(total[2], low)
-        total[3] = max(total[3], high)
-        for index in (0, 1, *range(4, HISTOGRAM_SLOTS)):
-            total[index] += values[slot + index]
-    return total

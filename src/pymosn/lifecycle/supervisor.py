@@ -45,7 +45,7 @@ _NAMES: Final = {
 }
 
 
-class StartError(Exception):
+class StartError(ControlError):
     """The server cannot start, or cannot take a new configuration; one line for the operator."""
 
 
@@ -316,10 +316,7 @@ class Supervisor:
     async def _on_command(self, command: str) -> dict[str, Any]:
         match command:
             case "reload":
-                try:
-                    return {"message": await self.reload()}
-                except StartError as error:
-                    raise ControlError(str(error)) from error
+                return {"message": await self.reload()}
             case "reopen":
                 self.reopen_logs()
                 return {"message": "logs are reopened"}
