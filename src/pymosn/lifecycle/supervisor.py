@@ -155,6 +155,19 @@ class Supervisor:
             if listener.bind
         ]
 
+    def greeting(self) -> list[str]:
+        """Return what an operator wants to read once everything is served."""
+        listeners = self.listeners()
+        lines = [f"listener {item['name']} on {item['address']}" for item in listeners]
+        if self.admin_address:
+            lines.append(f"admin API on http://{self.admin_address}/")
+        if self.metrics_address:
+            lines.append(f"metrics on http://{self.metrics_address}/")
+        count = len(self.crew.workers)
+        workers = f"{count} worker{'' if count == 1 else 's'}"
+        lines.append(f"ready: {workers}, pid {os.getpid()}")
+        return lines
+
     @property
     def admin_address(self) -> str:
         """Where the admin API is; empty: nowhere."""
@@ -209,13 +222,8 @@ class Supervisor:
     def _report_ready(self) -> None:
         for finding in self.configuration.findings:
             self.log.warning(str(finding))
-        for listener in self.listeners():
-            self.log.info(f"listener {listener['name']} on {listener['address']}")
-        workers = len(self.crew.workers)
-        self.log.info(
-            f"ready: {len(self.listeners())} listeners, {workers}"
-            f" worker{'s' if workers != 1 else ''}, pid {os.getpid()}"
-        )
+        for line in self.greeting():
+            self.log.info(line)
 
     def _start_message(self) -> messages.Start:
         return messages.Start(
