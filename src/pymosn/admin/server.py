@@ -28,13 +28,17 @@ class Subject(Protocol):
     def ready(self) -> bool: ...
     def document(self) -> dict[str, Any]:
         """Return the effective configuration without secrets."""
+
     def features(self) -> dict[str, bool]: ...
     def log_levels(self) -> dict[str, str]:
         """Return the level of each error log by its path."""
+
     def set_log(self, path: str, level: str, enabled: bool) -> bool:
         """Change the log ``path`` (empty: the default one); False if there is none."""
+
     def metrics_text(self) -> Any:
         """Return the Prometheus text, in pieces."""
+
     def listeners(self) -> list[dict[str, str]]: ...
     async def workers(self) -> list[dict[str, Any]]: ...
     async def reload(self) -> str:

@@ -23,9 +23,7 @@ def validate(command: Command, given: Namespace) -> int:
     try:
         loaded = load_config(given.config, strict=given.strict)
         settings = server_settings(loaded.config, source=loaded.source)
-        compile_snapshot(
-            loaded.config, SlotTable(), source=loaded.source, workers=settings.workers
-        )
+        compile_snapshot(loaded.config, SlotTable(), source=loaded.source, workers=settings.workers)
     except ConfigError as error:
         print(f"pymosn: {error}", file=sys.stderr)
         return 1

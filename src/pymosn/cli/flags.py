@@ -67,9 +67,7 @@ LOG_LEVEL: Final = Flag(
     env="LOG_LEVEL",
     metavar="LEVEL",
 )
-LOG_JSON: Final = Flag(
-    ("--log-json",), False, "write the error log as JSON, one object a line"
-)
+LOG_JSON: Final = Flag(("--log-json",), False, "write the error log as JSON, one object a line")
 DRAIN: Final = Flag(
     ("--drain-time-s",),
     30.0,
@@ -114,7 +112,8 @@ def _ignored() -> tuple[Flag, ...]:
         long, *aliases = text.split()
         names = (*(f"-{alias}" for alias in aliases), f"--{long}")
         flags.append(Flag(names, "", ignored=True))
-    return (*flags, *(Flag((f"--{name}",), None, many="?", ignored=True) for name in _IGNORED_SWITCHES))
+    flags += [Flag((f"--{name}",), None, many="?", ignored=True) for name in _IGNORED_SWITCHES]
+    return tuple(flags)
 
 
 COMMANDS: Final = (
@@ -255,16 +254,12 @@ def overview() -> str:
 def explain(command: Command) -> str:
     """Return the help of one command, as prose."""
     arguments = [flag for flag in command.flags if not flag.names[0].startswith("-")]
-    shown = " ".join(
-        f"{flag.metavar}{'...' if flag.many else ''}" for flag in arguments
-    )
+    shown = " ".join(f"{flag.metavar}{'...' if flag.many else ''}" for flag in arguments)
     parts = [
         f"usage: pymosn {command.name} [FLAGS]{f' {shown}' if shown else ''}",
         textwrap.fill(command.details, _WIDTH),
     ]
-    for flag in command.flags:
-        if not flag.ignored:
-            parts.append(_explain_flag(flag))
+    parts += [_explain_flag(flag) for flag in command.flags if not flag.ignored]
     ignored = ", ".join(flag.names[-1] for flag in command.flags if flag.ignored)
     if ignored:
         text = f"Accepted for MOSN's sake, without effect: {ignored}."

@@ -1,6 +1,7 @@
 """The entry point: finds the command, parses its flags, imports what it needs and no more."""
 
 import importlib
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -13,7 +14,14 @@ _HELP = ("-h", "--help", "help")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``pymosn``; exits with 0, 1 (it failed) or 2 (the command line is wrong)."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _main(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os._exit(1)
+
+
+def _main(words: list[str]) -> None:
     if not words or words[0] in _HELP:
         command, _ = find(words[1:])
         print(explain(command) if command else overview(), end="")

@@ -65,7 +65,7 @@ def _report(supervisor: object) -> None:
     """Say on the terminal what the log says, unless that is the log."""
     from pymosn.lifecycle.supervisor import Supervisor  # noqa: PLC0415
 
-    assert isinstance(supervisor, Supervisor)  # noqa: S101
+    assert isinstance(supervisor, Supervisor)
     if not supervisor.log.is_file:
         return
     for finding in supervisor.configuration.findings:

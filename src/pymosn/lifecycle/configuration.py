@@ -31,18 +31,24 @@ class Configuration:
         return self.loaded.findings
 
     def compile(
-        self, table: SlotTable, resolved: Mapping[str, Sequence[str]], version: int
+        self,
+        table: SlotTable,
+        resolved: Mapping[str, Sequence[str]],
+        version: int,
+        *,
+        workers: int = 0,
     ) -> Snapshot:
         """Return the snapshot; raises ``ConfigError``.
 
         ``resolved`` maps the ``name:port`` of hosts to addresses; hosts without are left out.
+        ``workers`` overrules the settings, if it is not 0.
         """
         return compile_snapshot(
             self.loaded.config,
             table,
             resolved,
             source=self.loaded.source,
-            workers=self.settings.workers,
+            workers=workers or self.settings.workers,
             log_directory=self.settings.access_log_directory,
             version=version,
         )

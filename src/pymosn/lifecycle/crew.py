@@ -86,8 +86,10 @@ class Crew:
             except (WorkerError, OSError) as error:
                 self._serving, self._size = previous, old_size
                 await self._back_to(previous, old_size)
-                raise error if isinstance(error, WorkerError) else WorkerError(
-                    f"a worker cannot be started: {error.strerror}"
+                raise (
+                    error
+                    if isinstance(error, WorkerError)
+                    else WorkerError(f"a worker cannot be started: {error.strerror}")
                 ) from error
             self._dismiss(range(size, old_size))
 
@@ -110,14 +112,14 @@ class Crew:
         for worker in [*self.workers.values(), *self.leaving]:
             worker.set_log(level, enabled)
 
-    async def drain(self, timeout: float) -> bool:
-        """Let all workers finish; after ``timeout`` seconds stop them.
+    async def drain(self, within: float) -> bool:
+        """Let all workers finish; after ``within`` seconds stop them.
 
         Returns whether all finished by themselves.
         """
         self._stopping = True
         self._dismiss(list(self.workers))
-        done = await self._gone(timeout)
+        done = await self._gone(within)
         if not done:
             await self.stop()
         return done
@@ -174,7 +176,7 @@ class Crew:
 
     async def _apply(self, worker: WorkerProcess) -> None:
         serving = self._serving
-        assert serving is not None  # noqa: S101  there is one before there are workers
+        assert serving is not None
         await worker.apply(serving.version, serving.encoded, serving.addresses, self._descriptor)
 
     @staticmethod
@@ -188,9 +190,7 @@ class Crew:
     def _new_worker(self, index: int) -> WorkerProcess:
         while len(self.segments) <= index:
             self.segments.append(Segment(self._table.capacity))
-        worker = WorkerProcess(
-            index, self._start(), self.segments[index], self._log, self._on_exit
-        )
+        worker = WorkerProcess(index, self._start(), self.segments[index], self._log, self._on_exit)
         self.workers[index] = worker
         return worker
 
@@ -205,11 +205,11 @@ class Crew:
             else:
                 worker.drain()
 
-    async def _gone(self, timeout: float) -> bool:
+    async def _gone(self, within: float) -> bool:
         if not self.leaving:
             return True
         waiting = [asyncio.ensure_future(worker.exited()) for worker in self.leaving]
-        _, pending = await asyncio.wait(waiting, timeout=timeout)
+        _, pending = await asyncio.wait(waiting, timeout=within)
         for waiter in pending:
             waiter.cancel()
         return not pending

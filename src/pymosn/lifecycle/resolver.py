@@ -7,8 +7,9 @@ resolver is asked at intervals.  A failure keeps what was known.
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from importlib import import_module
 from importlib.util import find_spec
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -186,8 +187,7 @@ class AiodnsQuery:
     """Asks with c-ares, which also tells how long an answer is good for."""
 
     def __init__(self) -> None:
-        import aiodns  # noqa: PLC0415  optional
-
+        aiodns: Any = import_module("aiodns")
         self._resolver = aiodns.DNSResolver()
         self._error: type[Exception] = aiodns.error.DNSError
 

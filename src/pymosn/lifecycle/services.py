@@ -211,7 +211,9 @@ class Services:
         return Response(self.subject.exposition(self._sink), content_type=CONTENT_TYPE)
 
     def _on_error(self, error: BaseException) -> None:
-        self._supervisor.log.error(f"the admin API failed\n{describe_exception(error)}", key="admin")
+        self._supervisor.log.error(
+            f"the admin API failed\n{describe_exception(error)}", key="admin"
+        )
 
 
 class Change:

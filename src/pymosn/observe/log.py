@@ -195,7 +195,7 @@ class LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             message = self.format(record)
-        except Exception:  # a library's own mistake in its arguments  # noqa: BLE001
+        except Exception:  # a library's own mistake in its arguments
             message = str(record.msg)
         self._log.record(_level_name(record.levelno), message, key=f"{record.name}:{record.lineno}")
 
@@ -213,9 +213,7 @@ def install_logging(log: ErrorLog) -> None:
     root.handlers[:] = [LogHandler(log)]
     root.setLevel(logging.INFO)
 
-    def report(
-        kind: type[BaseException], error: BaseException, trace: object
-    ) -> None:
+    def report(kind: type[BaseException], error: BaseException, trace: object) -> None:
         del kind, trace
         log.fatal(f"uncaught exception\n{describe_exception(error)}")
 
