@@ -1,6 +1,7 @@
 cimport cython
 
 
+@cython.no_gc
 cdef class Head:
     cdef public bytes raw
     cdef public Py_ssize_t start
@@ -19,9 +20,12 @@ cdef class Head:
     cpdef void add(self, bytes name, bytes value)
     cpdef void set(self, bytes name, bytes value)
     cpdef void cut(self, Py_ssize_t start, Py_ssize_t end)
+    @cython.locals(raw='const unsigned char *', parts=list)
     cpdef bytes lines(self)
-    @cython.locals(position=Py_ssize_t, index=Py_ssize_t, cuts=list)
-    cpdef void append_lines(self, list parts, Py_ssize_t start)
+    @cython.locals(
+        raw='const unsigned char *', position=Py_ssize_t, index=Py_ssize_t, cut=Py_ssize_t,
+        cuts=list)
+    cpdef void append_lines(self, list parts, Py_ssize_t start, Py_ssize_t end)
     @cython.locals(raw='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t)
     cdef Py_ssize_t _find(self, bytes name, Py_ssize_t start)
     @cython.locals(index=Py_ssize_t, cuts=list)
@@ -32,14 +36,17 @@ cdef class Head:
     cdef bytes _value(self, Py_ssize_t at, Py_ssize_t size)
 
 
+@cython.no_gc
 cdef class RequestHead(Head):
     cdef public bytes method
     cdef public bytes target
     cdef public bytes authority
     cdef public bytes scheme
     cdef public bint te_trailers
+    cdef public bint timeouts
 
 
+@cython.no_gc
 cdef class ResponseHead(Head):
     cdef public int status
     cdef public bytes reason
@@ -47,4 +54,6 @@ cdef class ResponseHead(Head):
 
 @cython.locals(index=Py_ssize_t, byte=int)
 cdef bint _same(const unsigned char *raw, Py_ssize_t at, const unsigned char *name, Py_ssize_t size)
+@cython.locals(raw='const unsigned char *')
+cdef bytes _trimmed(bytes data, Py_ssize_t start, Py_ssize_t end)
 cdef bint _line_is(bytes line, bytes name)

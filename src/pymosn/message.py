@@ -36,7 +36,7 @@ class Head:
         if self.added is not None:
             for line in self.added:
                 if _line_is(line, name):
-                    return line[len(name) + 1 : -2].strip(b" \t")
+                    return _trimmed(line, len(name) + 1, len(line) - 2)
         return None
 
     def get_all(self, name: bytes) -> list[bytes]:
@@ -49,7 +49,7 @@ class Head:
         if self.added is not None:
             for line in self.added:
                 if _line_is(line, name):
-                    values.append(line[len(name) + 1 : -2].strip(b" \t"))
+                    values.append(_trimmed(line, len(name) + 1, len(line) - 2))
         return values
 
     def items(self) -> list[tuple[bytes, bytes]]:
@@ -101,25 +101,29 @@ class Head:
 
     def lines(self) -> bytes:
         """Return the header lines as they are to be forwarded, edits applied."""
+        raw = self.raw
         if self.cuts is None and not self.added:
-            return self.raw[self.fields : self.end]
+            return raw[self.fields : self.end]
         parts: list[bytes] = []
-        self.append_lines(parts, self.fields)
+        self.append_lines(parts, self.fields, self.end)
         return b"".join(parts)
 
-    def append_lines(self, parts: list[bytes], start: int) -> None:
-        """Append the pieces of ``raw`` from ``start`` on, edits applied, to ``parts``."""
+    def append_lines(self, parts: list[bytes], start: int, end: int) -> None:
+        """Append ``raw[start:end]``, edits applied, to ``parts``; ``end`` is ``self.end``, or 2
+        more to take the blank line along."""
         position = start
         cuts = self.cuts
+        raw = self.raw
         if cuts is not None:
             index = 0
             while index < len(cuts):
-                if cuts[index] > position:
-                    parts.append(self.raw[position : cuts[index]])
+                cut = cuts[index]
+                if cut > position:
+                    parts.append(raw[position:cut])
                 position = cuts[index + 1]
                 index += 2
-        if position < self.end:
-            parts.append(self.raw[position : self.end])
+        if position < end:
+            parts.append(raw[position:end])
         if self.added:
             parts.extend(self.added)
 
@@ -155,8 +159,7 @@ class Head:
         return at + 1
 
     def _value(self, at: int, size: int) -> bytes:
-        end = self._next_line(at) - 2
-        return self.raw[at + size + 1 : end].strip(b" \t")
+        return _trimmed(self.raw, at + size + 1, self._next_line(at) - 2)
 
 
 class RequestHead(Head):
@@ -173,6 +176,7 @@ class RequestHead(Head):
         self.authority = b""
         self.scheme = b"http"
         self.te_trailers = False
+        self.timeouts = False
 
 
 class ResponseHead(Head):
@@ -203,6 +207,16 @@ def _same(raw: bytes, at: int, name: bytes, size: int) -> bool:
             return False
         index += 1
     return True
+
+
+def _trimmed(data: bytes, start: int, end: int) -> bytes:
+    """Return ``data[start:end]`` without surrounding spaces and tabs."""
+    raw = data
+    while start < end and (raw[start] == 32 or raw[start] == 9):
+        start += 1
+    while start < end and (raw[end - 1] == 32 or raw[end - 1] == 9):
+        end -= 1
+    return raw[start:end]
 
 
 def _line_is(line: bytes, name: bytes) -> bool:

@@ -6,12 +6,66 @@ began with.
 """
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pymosn.extension.registry import Registry
+from pymosn import snapshot as model
+from pymosn.errors import ConfigError
+from pymosn.extension.registry import Registry, RegistryError
+from pymosn.network.address import is_unix, pack
+from pymosn.network.listener import Listener
 from pymosn.network.reactor import Reactor
-from pymosn.observe.metrics import Slots
-from pymosn.snapshot import Host, Snapshot
+from pymosn.observe.accesslog import AccessLog
+from pymosn.observe.metrics import ClusterStats, DownstreamStats, Slots, UpstreamStats
+from pymosn.proxy.accept import ConnectionIds, HttpAcceptor
+from pymosn.proxy.filters import FilterChain, build_filter
+from pymosn.proxy.http import HttpProxy, ProxyOptions
+from pymosn.proxy.tcp import TcpAcceptor
+from pymosn.router.table import RouteTable
+from pymosn.stream.http1_client import Http1Pool
+from pymosn.stream.http1_server import ServerOptions
+from pymosn.stream.pool import Limits, PoolOptions
+from pymosn.upstream.balancer import BALANCERS, Random
+from pymosn.upstream.cluster import UpstreamCluster
+from pymosn.upstream.hosts import UpstreamHost
+
+FLUSH_SECONDS = 1.0
+"""How often access logs are written at the latest."""
+
+
+class Service:
+    """One listener at work: its sockets and what serves their connections."""
+
+    def __init__(self, acceptor: HttpAcceptor | TcpAcceptor) -> None:
+        self.acceptor = acceptor
+        self.listeners: list[Listener] = []
+        self.filters: FilterChain | None = None
+        self.access_logs: list[AccessLog] = []
+
+    def stop_accepting(self) -> None:
+        """Close the listening sockets; connections go on."""
+        for listener in self.listeners:
+            listener.close()
+        self.listeners = []
+
+    def close(self) -> None:
+        """Close filters and logs; the connections are gone or going."""
+        if self.filters is not None:
+            self.filters.close()
+        for log in self.access_logs:
+            log.close()
+
+
+class Plan:
+    """What ``apply`` has built of a snapshot and not yet put to work."""
+
+    def __init__(self) -> None:
+        self.clusters: dict[str, UpstreamCluster] = {}
+        self.cluster_hosts: dict[str, list[UpstreamHost]] = {}
+        self.routes: dict[str, RouteTable] = {}
+        self.filters: dict[str, FilterChain | None] = {}
+        self.access_logs: dict[str, list[AccessLog]] = {}
 
 
 class Runtime:
@@ -27,9 +81,19 @@ class Runtime:
         registry: Registry,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        raise NotImplementedError
+        self.reactor = reactor
+        self.slots = slots
+        self.registry = registry
+        self.loop = loop
+        self.random = Random(int.from_bytes(os.urandom(8), "little"))
+        self.ids = ConnectionIds(int.from_bytes(os.urandom(2), "little") << 32)
+        self.snapshot = model.Snapshot()
+        self.clusters: dict[str, UpstreamCluster] = {}
+        self.services: dict[str, Service] = {}
+        self.retired: list[Service] = []
+        self._ticking: Any = None
 
-    def apply(self, snapshot: Snapshot, sockets: Mapping[str, Sequence[int]]) -> None:
+    def apply(self, snapshot: model.Snapshot, sockets: Mapping[str, Sequence[int]]) -> None:
         """Serve ``snapshot``.
 
         ``sockets`` maps the name of each bound listener to this worker's listening descriptors
@@ -38,24 +102,266 @@ class Runtime:
         Raises ``ConfigError`` when something cannot be built; then nothing has changed and the
         descriptors are still the caller's.
         """
-        raise NotImplementedError
+        plan = self._build(snapshot)
+        self._take_clusters(snapshot, plan)
+        for listener in snapshot.listeners:
+            self._take_listener(snapshot, listener, plan, sockets.get(listener.name, ()))
+        wanted = {listener.name for listener in snapshot.listeners}
+        for name in [name for name in self.services if name not in wanted]:
+            self._retire(name)
+        self.snapshot = snapshot
+        if self._ticking is None:
+            self.tick()
 
-    def update_hosts(self, cluster: str, hosts: Sequence[Host]) -> None:
+    def update_hosts(self, cluster: str, hosts: Sequence[model.Host]) -> None:
         """Replace the hosts of a cluster (name resolution, health); unknown names are ignored."""
-        raise NotImplementedError
+        runtime = self.clusters.get(cluster)
+        definition = self.snapshot.clusters.get(cluster)
+        if runtime is not None and definition is not None:
+            self._set_hosts(runtime, definition, self._hosts(runtime, definition, hosts))
 
     def drain(self) -> None:
         """Stop accepting; every connection closes after its current exchange."""
-        raise NotImplementedError
+        for service in self.services.values():
+            service.stop_accepting()
+            service.acceptor.drain()
 
     def active(self) -> int:
         """Return the number of open downstream connections."""
-        raise NotImplementedError
+        services = [*self.services.values(), *self.retired]
+        return sum(service.acceptor.active() for service in services)
 
     def reopen_logs(self) -> None:
         """Open every access log anew (after a rotation)."""
-        raise NotImplementedError
+        for service in self.services.values():
+            for log in service.access_logs:
+                log.reopen()
+
+    def flush_logs(self) -> None:
+        """Write what the access logs hold."""
+        for service in [*self.services.values(), *self.retired]:
+            for log in service.access_logs:
+                log.flush()
 
     def close(self) -> None:
         """Close everything at once."""
-        raise NotImplementedError
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+        for service in [*self.services.values(), *self.retired]:
+            service.stop_accepting()
+            service.acceptor.close()
+            service.close()
+        self.services = {}
+        self.retired = []
+        for cluster in self.clusters.values():
+            for host in cluster.hosts:
+                host.pool.drain()
+        self.clusters = {}
+
+    def tick(self) -> None:
+        """Once a second: write logs, forget retired listeners whose connections have ended."""
+        self.flush_logs()
+        for service in [service for service in self.retired if service.acceptor.active() == 0]:
+            service.close()
+            self.retired.remove(service)
+        self._ticking = self.reactor.call_later(FLUSH_SECONDS, self.tick)
+
+    # -- building ----------------------------------------------------------------------------------
+
+    def _build(self, snapshot: model.Snapshot) -> Plan:
+        plan = Plan()
+        try:
+            for name, router in snapshot.routers.items():
+                plan.routes[name] = RouteTable(router)
+            for cluster in snapshot.clusters.values():
+                runtime = self._cluster(cluster)
+                plan.clusters[cluster.name] = runtime
+                plan.cluster_hosts[cluster.name] = self._hosts(runtime, cluster, cluster.hosts)
+            for listener in snapshot.listeners:
+                plan.filters[listener.name] = self._filters(listener)
+                plan.access_logs[listener.name] = [
+                    AccessLog(log.path, log.format, log.json, log.flush_interval)
+                    for log in listener.access_logs
+                ]
+        except (RegistryError, ValueError, OSError) as error:
+            raise ConfigError(str(error)) from error
+        return plan
+
+    def _cluster(self, cluster: model.Cluster) -> UpstreamCluster:
+        known = self.clusters.get(cluster.name)
+        old = self.snapshot.clusters.get(cluster.name)
+        if known is not None and old is not None and _same_cluster(old, cluster):
+            return known
+        limits = known.limits if known is not None else Limits()
+        kind = BALANCERS.get(cluster.balancer.kind)
+        if kind is None:
+            kind = self.registry.get("balancers", cluster.balancer.kind)
+        config: dict[str, Any] = {
+            "choice_count": cluster.balancer.choice_count,
+            "active_request_bias": cluster.balancer.active_request_bias,
+            **cluster.balancer.config,
+        }
+        return UpstreamCluster(
+            cluster.name,
+            kind(self.random, config),
+            limits,
+            ClusterStats(self.slots, cluster.stats_slot),
+        )
+
+    def _hosts(
+        self, runtime: UpstreamCluster, cluster: model.Cluster, hosts: Sequence[model.Host]
+    ) -> list[UpstreamHost]:
+        old = self.snapshot.clusters.get(cluster.name)
+        reusable = {}
+        if old is not None and _same_transport(old, cluster) and cluster.name in self.clusters:
+            reusable = {host.address: host for host in self.clusters[cluster.name].hosts}
+        options = PoolOptions(
+            cluster.connect_timeout,
+            cluster.idle_timeout,
+            cluster.max_requests_per_connection,
+            cluster.mark,
+        )
+        built = []
+        for host in hosts:
+            known = reusable.get(host.address)
+            if known is None:
+                family, address = pack(host.address)
+                stats = UpstreamStats(self.slots, host.stats_slot, cluster.stats_slot)
+                pool = Http1Pool(self.reactor, family, address, options, runtime.limits, stats)
+                known = UpstreamHost(host.address, pool, stats)
+            built.append(known)
+        return built
+
+    def _filters(self, listener: model.Listener) -> FilterChain | None:
+        if not listener.stream_filters:
+            return None
+        filters = []
+        for spec in listener.stream_filters:
+            kind = self.registry.get("filters", spec.type)
+            try:
+                filters.append(build_filter(kind, spec.config))
+            except ValueError as error:
+                raise ValueError(
+                    f"listener {listener.name}: stream filter {spec.type}: {error}"
+                ) from error
+        return FilterChain(filters)
+
+    # -- putting to work ---------------------------------------------------------------------------
+
+    def _take_clusters(self, snapshot: model.Snapshot, plan: Plan) -> None:
+        old = self.clusters
+        self.clusters = plan.clusters
+        for name, cluster in plan.clusters.items():
+            definition = snapshot.clusters[name]
+            before = old[name].hosts if name in old else []
+            self._set_hosts(cluster, definition, plan.cluster_hosts[name], before)
+        for name, cluster in old.items():
+            if name not in plan.clusters:
+                for host in cluster.hosts:
+                    host.pool.drain()
+
+    def _set_hosts(
+        self,
+        runtime: UpstreamCluster,
+        definition: model.Cluster,
+        hosts: list[UpstreamHost],
+        before: Sequence[UpstreamHost] | None = None,
+    ) -> None:
+        limits = definition.limits
+        runtime.limits.configure(
+            limits.connections, limits.pending, limits.requests, limits.retries
+        )
+        by_address = {host.address: host for host in definition.hosts}
+        for host in hosts:
+            spec = by_address.get(host.address)
+            if spec is not None:
+                host.update(spec.hostname, spec.weight, spec.metadata, spec.healthy)
+        gone = set(runtime.hosts if before is None else before) - set(hosts)
+        runtime.set_hosts(hosts)
+        for host in gone:
+            host.pool.drain()
+
+    def _take_listener(
+        self,
+        snapshot: model.Snapshot,
+        listener: model.Listener,
+        plan: Plan,
+        sockets: Sequence[int],
+    ) -> None:
+        service = self.services.get(listener.name)
+        http = isinstance(listener.filters[0], model.HttpProxy)
+        if service is not None and isinstance(service.acceptor, HttpAcceptor) != http:
+            self._retire(listener.name)
+            service = None
+        if service is None:
+            service = Service(self._acceptor(listener, http))
+            self.services[listener.name] = service
+        stats = DownstreamStats(self.slots, listener.stats_slot, snapshot.downstream_stats_slot)
+        for access_log in service.access_logs:
+            access_log.close()
+        if service.filters is not None:
+            service.filters.close()
+        service.filters = plan.filters[listener.name]
+        service.access_logs = plan.access_logs[listener.name]
+        if http:
+            self._configure_http(service, listener, plan, stats)
+        else:
+            service.acceptor.configure(
+                listener.filters[0], stats, self.clusters, service.access_logs,
+                listener.max_connections,
+            )
+        for fd in sockets:
+            accepting = Listener(self.reactor, service.acceptor, listener.name)
+            accepting.open(fd)
+            service.listeners.append(accepting)
+
+    def _acceptor(self, listener: model.Listener, http: bool) -> HttpAcceptor | TcpAcceptor:
+        if not http:
+            return TcpAcceptor(self.reactor, self.ids, listener)
+        proxy = HttpProxy(self.reactor, listener.name, self.random, self.loop)
+        return HttpAcceptor(self.reactor, proxy, self.ids, listener)
+
+    def _configure_http(
+        self, service: Service, listener: model.Listener, plan: Plan, stats: DownstreamStats
+    ) -> None:
+        settings = listener.filters[0]
+        http1 = settings.http1
+        acceptor = service.acceptor
+        acceptor.listener = listener
+        acceptor.configure(
+            ServerOptions(
+                http1.max_header_bytes, http1.max_headers, http1.max_body_bytes,
+                listener.idle_timeout, http1.header_timeout, http1.body_timeout,
+                http1.max_requests_per_connection,
+            ),
+            stats, listener.max_connections, is_unix(listener.address),
+        )
+        acceptor.proxy.configure(
+            stats,
+            ProxyOptions(
+                settings.retry_buffer_bytes, http1.forwarded_headers, http1.via.encode(),
+                http1.request_id, http1.server_name.encode(),
+            ),
+            plan.routes.get(settings.router), self.clusters, service.filters,
+            service.access_logs,
+        )
+
+    def _retire(self, name: str) -> None:
+        service = self.services.pop(name)
+        service.stop_accepting()
+        service.acceptor.drain()
+        self.retired.append(service)
+
+
+def _same_cluster(old: model.Cluster, new: model.Cluster) -> bool:
+    return old.balancer == new.balancer and old.stats_slot == new.stats_slot
+
+
+def _same_transport(old: model.Cluster, new: model.Cluster) -> bool:
+    return (
+        old.connect_timeout == new.connect_timeout
+        and old.idle_timeout == new.idle_timeout
+        and old.max_requests_per_connection == new.max_requests_per_connection
+        and old.mark == new.mark
+    )

@@ -1,6 +1,7 @@
 """Clusters of the model to clusters of the snapshot, with what they mean checked."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from pymosn import snapshot
 from pymosn.config import model
@@ -9,8 +10,8 @@ from pymosn.config.source import Source
 from pymosn.config.support import DEFAULT_BALANCER, Capabilities
 from pymosn.observe.metrics import UPSTREAM_CLUSTER, UPSTREAM_HOST, SlotTable
 
-MIN_WEIGHT = 1
-MAX_WEIGHT = 128
+MIN_WEIGHT: Final = 1
+MAX_WEIGHT: Final = 128
 
 Resolved = Mapping[str, Sequence[str]]
 

@@ -21,6 +21,7 @@ from pymosn.config.values import ConfigValue
 T = TypeVar("T", bound=Struct)
 
 _MAX_FLOAT: Final = 1e300
+_REPEATED: Final = "is given more than once; the last one counts"
 
 
 class _Shape:
@@ -75,11 +76,11 @@ class Decoder:
             if field is None:
                 self._unknown(shape, key, path)
                 continue
-            if field.encode_name != key and field.encode_name in value:
-                continue  # the exact spelling wins over another case
+            where = f"{path}.{field.encode_name}"
             if item is None:
                 continue
-            where = f"{path}.{field.encode_name}"
+            if field.name in fields:
+                self._say(where, _REPEATED)
             chosen = types.get(_type_name(value)) if types and field.name == "config" else None
             if chosen is not None:
                 fields[field.name] = self._struct(self._shape(chosen), item, where)
@@ -125,7 +126,7 @@ class Decoder:
         for kind in wanted:
             if _accepts(kind, value):
                 return self._value(kind, value, path)
-        expected = " or ".join(dict.fromkeys(_phrase(kind) for kind in wanted))
+        expected = _either(wanted)
         raise self.source.error(path, "has the wrong type", found=value, expected=expected)
 
     def _custom(self, cls: type, value: object, path: str) -> Any:
@@ -150,7 +151,7 @@ class Decoder:
     def _warn_repeated(self, value: dict[str, object], path: str) -> None:
         if isinstance(value, Object):
             for key in value.repeated:
-                self._say(f"{path}.{key}", "is given more than once; the last one counts")
+                self._say(f"{path}.{key}", _REPEATED)
 
     def _unknown(self, shape: _Shape, key: str, path: str) -> None:
         if key == "$schema" and path == "$":
@@ -234,5 +235,10 @@ def _phrase(kind: inspect.Type) -> str:
             return str(getattr(cls, "expected", cls.__name__))
         case inspect.UnionType(types=types):
             kinds = [kind for kind in types if not isinstance(kind, inspect.NoneType)]
-            return " or ".join(dict.fromkeys(_phrase(kind) for kind in kinds))
+            return _either(kinds)
     return "a value"
+
+
+def _either(kinds: list[inspect.Type]) -> str:
+    phrases = list(dict.fromkeys(_phrase(kind) for kind in kinds))
+    return " or ".join(filter(None, [", ".join(phrases[:-1]), phrases[-1]]))

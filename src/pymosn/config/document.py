@@ -35,11 +35,6 @@ class Object(dict[str, Any]):
                 seen.add(key)
 
 
-def read_file(path: str) -> object:
-    """Read the file as JSON, or as YAML when its name ends in ``.yaml`` or ``.yml``."""
-    return parse(read_bytes(path), file=path, is_yaml=path.endswith((".yaml", ".yml")))
-
-
 def read_bytes(path: str) -> bytes:
     """Return the content of a file, or raise ``ConfigError`` with the system's reason."""
     try:
@@ -93,6 +88,8 @@ def _parse_yaml(text: str, file: str) -> object:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         problem = error.problem or error.context or "cannot be understood"
+        if problem.endswith("found ':'"):
+            problem += '; inside {...} and [...] quote a value that begins with ":"'
         raise ConfigError(f"{place}malformed YAML: {problem}", file=file) from error
     except (yaml.YAMLError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else "cannot be understood"

@@ -1,6 +1,7 @@
 """Listeners of the model to those of the snapshot, with what they mean checked."""
 
 from collections.abc import Callable, Collection
+from types import MappingProxyType
 from typing import Final
 
 from pymosn import snapshot
@@ -24,7 +25,7 @@ DEFAULT_LOG_FORMAT: Final = (
 """MOSN's default, two spaces and the repeated code included (spec §5.6)."""
 
 _NETWORKS: Final = ("tcp", "udp", "unix")
-_DEVICES: Final = {"/dev/stdout": "stdout", "/dev/stderr": "stderr"}
+_DEVICES: Final = MappingProxyType({"/dev/stdout": "stdout", "/dev/stderr": "stderr"})
 
 
 class ListenerCompiler:

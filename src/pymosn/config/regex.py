@@ -11,26 +11,29 @@ import sys
 import unicodedata
 import warnings
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import Final
 
-_POSIX: Final = {
-    "alnum": "0-9A-Za-z",
-    "alpha": "A-Za-z",
-    "ascii": r"\x00-\x7F",
-    "blank": r"\t ",
-    "cntrl": r"\x00-\x1F\x7F",
-    "digit": "0-9",
-    "graph": "!-~",
-    "lower": "a-z",
-    "print": " -~",
-    "punct": r"!-/:-@\[-`{-~",
-    "space": r"\t\n\v\f\r ",
-    "upper": "A-Z",
-    "word": "0-9A-Za-z_",
-    "xdigit": "0-9A-Fa-f",
-}
+_POSIX: Final = MappingProxyType(
+    {
+        "alnum": "0-9A-Za-z",
+        "alpha": "A-Za-z",
+        "ascii": r"\x00-\x7F",
+        "blank": r"\t ",
+        "cntrl": r"\x00-\x1F\x7F",
+        "digit": "0-9",
+        "graph": "!-~",
+        "lower": "a-z",
+        "print": " -~",
+        "punct": r"!-/:-@\[-`{-~",
+        "space": r"\t\n\v\f\r ",
+        "upper": "A-Z",
+        "word": "0-9A-Za-z_",
+        "xdigit": "0-9A-Fa-f",
+    }
+)
 _POSIX_CLASS: Final = re.compile(r"\[:(\^?)([a-z]+):\]")
-_PERL: Final = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "}
+_PERL: Final = MappingProxyType({"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "})
 _FLAGS: Final = re.compile(r"\(\?([imsU]*)(?:-([imsU]*))?([:)])")
 _REPEAT: Final = re.compile(r"\{[0-9]+(?:,[0-9]*)?\}")
 _UNICODE: Final = re.compile(r"([pP])(?:\{(\^?)(\w+)\}|(\w))")

@@ -68,6 +68,8 @@ def _own_docs(cls: type) -> dict[str, str]:
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
         if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+            if "ClassVar" in ast.unparse(statement.annotation):
+                continue
             docs[statement.target.id] = inspect.cleandoc(str(following.value.value))
     return docs
 
@@ -140,7 +142,8 @@ def _schema(kind: types.Type) -> dict[str, Any]:
         case types.CustomType(cls=cls):
             pattern = _DURATION if issubclass(cls, Duration) else _SIZE
             text = {"type": "string", "pattern": pattern}
-            return {"anyOf": [text, {"type": "integer"}]}
+            bare = {"const": 0} if cls is Duration else {"type": "integer"}
+            return {"anyOf": [text, bare]}
     return {}
 
 

@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -21,13 +22,15 @@ from pymosn.config.model.base import Percent, Port, Section
 from pymosn.config.source import Source
 
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-_STREAMS: Final = {
-    "": "stderr",
-    "stderr": "stderr",
-    "stdout": "stdout",
-    "/dev/stderr": "stderr",
-    "/dev/stdout": "stdout",
-}
+_STREAMS: Final = MappingProxyType(
+    {
+        "": "stderr",
+        "stderr": "stderr",
+        "stdout": "stdout",
+        "/dev/stderr": "stderr",
+        "/dev/stdout": "stdout",
+    }
+)
 
 
 class Roller(Struct, frozen=True):

@@ -20,8 +20,6 @@ from pymosn.config.short_routes import RouteExpander
 from pymosn.config.short_targets import TargetTable
 from pymosn.config.source import Origin, Source
 
-_SERVING_KEYS = ("to", "routes", "tcp")
-
 
 def is_short(document: dict[str, Any]) -> bool:
     """Whether a file is in the short form."""
@@ -94,10 +92,15 @@ class _ListenerExpander:
         """Expand the listener written at ``path``."""
         address, network = self._address(short, path)
         name = short.name or address
+        if any(name == other.name for other in self.server.listeners):
+            message = "another listener has this " + ("name" if short.name else "address")
+            where = f"{path}.{'name' if short.name else 'address'}"
+            raise self.source.error(where, message, found=name)
         place = f"$.servers[0].listeners[{len(self.server.listeners)}]"
         self._note(place, path)
         self._note(f"{place}.address", f"{path}.{'listen' if path == '$' else 'address'}")
-        given = [key for key in _SERVING_KEYS if getattr(short, key) not in (None, [])]
+        given = [key for key in ("to", "tcp") if getattr(short, key) is not None]
+        given += ["routes"] if short.routes else []
         if not given or ("tcp" in given and len(given) > 1):
             message = f"{' and '.join(given)} cannot stand together" if given else "serves nothing"
             raise self.source.error(path, message, expected="to, routes or tcp")

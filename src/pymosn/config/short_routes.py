@@ -5,6 +5,7 @@ for.  MOSN chooses the virtual host first.  So each domain that is mentioned bec
 with every rule that can apply to it, in the order of the file.
 """
 
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -29,6 +30,25 @@ from pymosn.config.values import Duration
 
 _NO_LIMIT: Final = Duration(-1_000_000_000)
 """What MOSN writes for a timeout that never ends."""
+
+
+_ORIGINS: Final = (
+    ("match", "match"),
+    ("match.headers", "headers"),
+    ("match.query_parameters", "query"),
+    ("direct_response", "respond"),
+    ("redirect", "redirect"),
+    ("request_mirror_policies", "mirror"),
+    ("route.cluster_name", "to"),
+    ("route.weighted_clusters", "to"),
+    ("route.retry_policy", "retries"),
+    ("route.regex_rewrite", "rewrite"),
+    ("route.request_headers_to_add", "request_headers"),
+    ("route.response_headers_to_add", "response_headers"),
+)
+"""Keys of MOSN's route and the key of ours that they were expanded from."""
+
+_METHOD: Final = re.compile(r"[A-Z][A-Z-]*")
 
 
 class _Rule(Struct):
@@ -57,21 +77,23 @@ class RouteExpander:
         return self._arrange(rules, path, place)
 
     def _arrange(self, rules: list[_Rule], path: str, place: str) -> list[model.VirtualHost]:
-        domains = dict.fromkeys(domain for rule in rules for domain in rule.domains)
-        if any(not rule.domains for rule in rules):
-            domains["*"] = None
         hosts: list[model.VirtualHost] = []
-        for domain in domains:
+        for domain in _domains_apart(rules):
             where = f"{place}.virtual_hosts[{len(hosts)}]"
             self.source.origins[where] = Origin(self.source.file, path, exact=False)
             host = model.VirtualHost(name=domain, domains=[domain])
             for rule in rules:
                 if not rule.domains or any(_covers(wide, domain) for wide in rule.domains):
-                    origin = Origin(self.source.file, rule.path, exact=False)
-                    self.source.origins[f"{where}.routers[{len(host.routers)}]"] = origin
+                    self._note_rule(f"{where}.routers[{len(host.routers)}]", rule)
                     host.routers.append(rule.route)
             hosts.append(host)
         return hosts
+
+    def _note_rule(self, place: str, rule: _Rule) -> None:
+        file, origins = self.source.file, self.source.origins
+        origins[place] = Origin(file, rule.path, exact=False)
+        for key, short_key in _ORIGINS:
+            origins[f"{place}.{key}"] = Origin(file, f"{rule.path}.{short_key}", exact=False)
 
     def _collect(
         self,
@@ -141,6 +163,10 @@ class RouteExpander:
         elif text not in ("", "*"):
             match.prefix = self._absolute(text, f"{path}.match")
         methods = [method.upper() for method in texts(route.methods)]
+        for method in methods:
+            if _METHOD.fullmatch(method) is None:
+                message = "is not an HTTP method"
+                raise self.source.error(f"{path}.methods", message, found=method)
         if len(methods) == 1:
             match.headers.append(model.HeaderMatch(name="method", value=methods[0]))
         elif methods:
@@ -280,6 +306,25 @@ def texts(value: str | list[str]) -> list[str]:
     if isinstance(value, str):
         return [value] if value else []
     return value
+
+
+def _domains_apart(rules: list[_Rule]) -> list[str]:
+    """Return the domains that need a virtual host of their own.
+
+    Those that are written, and where one domain has the wider host and another the narrower port,
+    what they have in common: MOSN would choose only one of the two.
+    """
+    written = dict.fromkeys(domain for rule in rules for domain in rule.domains)
+    apart = dict.fromkeys(written)
+    for domain in written:
+        host, port = split_domain(domain)
+        for other in written:
+            other_host, other_port = split_domain(other)
+            if port == "*" and other_port != "*" and _covers(f"{other_host}:*", f"{host}:*"):
+                apart[f"{host}:{other_port}"] = None
+    if any(not rule.domains for rule in rules):
+        apart["*"] = None
+    return list(apart)
 
 
 def _covers(wide: str, domain: str) -> bool:

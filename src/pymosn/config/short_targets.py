@@ -1,6 +1,7 @@
 """The short form's clusters, and the addresses that stand where a cluster's name could."""
 
 import difflib
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,15 +12,17 @@ from pymosn.config.short_model import ShortCluster, ShortHealthCheck, ShortHost,
 from pymosn.config.source import Origin, Source
 from pymosn.config.support import BALANCERS
 
-_BALANCERS: Final = {
-    "round_robin": "LB_ROUNDROBIN",
-    "random": "LB_RANDOM",
-    "weighted_round_robin": "LB_WEIGHTED_ROUNDROBIN",
-    "least_request": "LB_LEAST_REQUEST",
-    "least_connection": "LB_LEAST_CONNECTION",
-    "hash": "LB_MAGLEV",
-    "peak_ewma": "LB_PEAK_EWMA",
-}
+_BALANCERS: Final = MappingProxyType(
+    {
+        "round_robin": "LB_ROUNDROBIN",
+        "random": "LB_RANDOM",
+        "weighted_round_robin": "LB_WEIGHTED_ROUNDROBIN",
+        "least_request": "LB_LEAST_REQUEST",
+        "least_connection": "LB_LEAST_CONNECTION",
+        "hash": "LB_MAGLEV",
+        "peak_ewma": "LB_PEAK_EWMA",
+    }
+)
 
 
 class TargetTable:
@@ -53,8 +56,13 @@ class TargetTable:
             return target
         if not looks_like_address(target):
             near = difflib.get_close_matches(target, list(self.clusters), n=1)
-            hint = f'"{near[0]}"?' if near else "a cluster's name, or an address such as host:8080"
-            raise self.source.error(path, "no cluster has this name", found=target, expected=hint)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            raise self.source.error(
+                path,
+                f"no cluster has this name{hint}",
+                found=target,
+                expected="a cluster's name, or an address such as host:8080",
+            )
         return self.made([target], [path])
 
     def made(self, targets: list[str], paths: list[str]) -> str:
@@ -96,7 +104,7 @@ class TargetTable:
         limits = short.limits
         return model.Cluster(
             name=name,
-            type="STRICT_DNS" if any(is_name(host.address) for host in hosts) else "SIMPLE",
+            type="STRICT_DNS" if any(_asks_dns(host.address) for host in hosts) else "SIMPLE",
             lb_type=self._balancer(short.balance, hosts, f"{path}.balance"),
             hosts=hosts,
             connect_timeout=short.connect_timeout,
@@ -176,6 +184,10 @@ def client_tls(tls: bool | ShortTls) -> model.TlsContext | None:
         insecure_skip=tls.insecure,
         alpn=",".join(tls.alpn),
     )
+
+
+def _asks_dns(address: str) -> bool:
+    return is_name(address) and not address.startswith("localhost:")
 
 
 def _health_check(name: str, check: ShortHealthCheck | None) -> model.HealthCheck | None:

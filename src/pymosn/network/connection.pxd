@@ -1,3 +1,5 @@
+cimport cython
+
 from pymosn.network.reactor cimport Reactive, Reactor, Source, Timer
 
 cdef unsigned int _EDGE_EVENTS, _HANGUP, _BROKEN, _OUT, _ERROR
@@ -31,6 +33,8 @@ cdef class Connection(Source):
 
     cdef void open(self, int fd, bint connecting)
     cdef int write(self, bytes data) except -1
+    @cython.locals(part=bytes)
+    cdef int write_all(self, list parts) except -1
     cdef void end_write(self)
     cdef void pause_reading(self) noexcept
     cdef void resume_reading(self)
@@ -41,11 +45,16 @@ cdef class Connection(Source):
     cdef void on_events(self, unsigned int events)
     cdef void on_deferred(self)
     cdef void on_timer(self, Timer timer)
+    @cython.locals(output=list, count=Py_ssize_t)
     cdef void flush(self)
 
+    @cython.locals(output=list, done=Py_ssize_t)
     cdef void _sent(self, Py_ssize_t count)
     cdef void _settle(self)
+    @cython.locals(reads=int, size=Py_ssize_t, data=bytes)
     cdef void _read(self)
     cdef void _read_nothing(self, int error)
+    @cython.locals(error=int)
     cdef void _finish_connecting(self, unsigned int events)
+    @cython.locals(handler=Handler)
     cdef void _shut(self, int error)

@@ -93,6 +93,23 @@ class Connection(Source):
             return False
         return True
 
+    def write_all(self, parts: list[bytes]) -> bool:
+        """Queue several pieces; the list becomes ours.  Answers as ``write`` does."""
+        if self.closed or self.write_ended:
+            return True
+        for part in parts:
+            self.buffered += len(part)
+        if self._output is None:
+            self._output = parts
+        else:
+            self._output.extend(parts)
+        if not self.connecting:
+            self._reactor.flush_soon(self)
+        if self.buffered > _HIGH_WATER:
+            self.above_high_water = True
+            return False
+        return True
+
     def end_write(self) -> None:
         """Half-close: what is queued is sent, then the peer sees the end of the stream."""
         if self.closed or self.write_ended:

@@ -138,6 +138,21 @@ cdef class PythonSource(Source):
         self.reactor._python_ready.append(self)
 
 
+cdef class Callback(Reactive):
+    """A Python callable on a timer (``Reactor.call_later``)."""
+
+    cdef Reactor _reactor
+    cdef Timer _timer
+    cdef object _call
+
+    def cancel(self):
+        """Do not call it any more."""
+        self._reactor.cancel(self._timer)
+
+    cdef void on_timer(self, Timer timer):
+        self._call()
+
+
 cdef class Reactor:
     """One epoll set with its timers.  One thread; a worker has exactly one."""
 
@@ -256,6 +271,16 @@ cdef class Reactor:
             timer.target = None
             _unlink(timer)
             self.armed_timers -= 1
+
+    def call_later(self, double seconds, call):
+        """Call ``call()`` once in ``seconds`` (give or take 32 ms); returns a handle with
+        ``cancel``."""
+        cdef Callback callback = Callback()
+        callback._reactor = self
+        callback._timer = Timer()
+        callback._call = call
+        self.arm(callback._timer, callback, seconds)
+        return callback
 
     cdef void _run_timers(self):
         cdef long now = self.now // TICK_NS

@@ -1,3 +1,5 @@
+cimport cython
+
 cdef Py_ssize_t _D_CONNECTION_TOTAL, _D_CONNECTION_DESTROY, _D_CONNECTION_ACTIVE
 cdef Py_ssize_t _D_CONNECTION_OVERFLOW, _D_BYTES_READ, _D_BYTES_WRITE
 cdef Py_ssize_t _D_REQUEST_TOTAL, _D_REQUEST_ACTIVE, _D_REQUEST_RESET, _D_REQUEST_FAILED
@@ -18,7 +20,9 @@ cdef class Slots:
     cdef long[::1] bounds
     cdef long[::1] status_offset
 
-    cdef void observe(self, Py_ssize_t slot, long duration)
+    cdef void add(self, Py_ssize_t slot, long amount) noexcept
+    @cython.locals(index=Py_ssize_t, count=long)
+    cdef void observe(self, Py_ssize_t slot, long duration) noexcept
 
 
 cdef class DownstreamStats:
@@ -26,15 +30,16 @@ cdef class DownstreamStats:
     cdef Py_ssize_t base
     cdef Py_ssize_t total
 
-    cdef void add(self, Py_ssize_t offset, long amount)
-    cpdef void connection_opened(self)
-    cpdef void connection_closed(self, long read, long written)
-    cpdef void connection_overflowed(self)
-    cpdef void bytes_moved(self, long read, long written)
-    cpdef void request_started(self)
-    cpdef void request_finished(self, int status, long duration, long process, bint failed)
-    cpdef void request_reset(self)
-    cpdef void protocol_error(self)
+    cdef void add(self, Py_ssize_t offset, long amount) noexcept
+    cpdef void connection_opened(self) noexcept
+    cpdef void connection_closed(self, long read, long written) noexcept
+    cpdef void connection_overflowed(self) noexcept
+    cpdef void bytes_moved(self, long read, long written) noexcept
+    cpdef void request_started(self) noexcept
+    @cython.locals(slots=Slots, offset=Py_ssize_t)
+    cpdef void request_finished(self, int status, long duration, long process, bint failed) noexcept
+    cpdef void request_reset(self) noexcept
+    cpdef void protocol_error(self) noexcept
 
 
 cdef class UpstreamStats:
@@ -42,29 +47,29 @@ cdef class UpstreamStats:
     cdef Py_ssize_t host
     cdef Py_ssize_t cluster
 
-    cdef void add(self, Py_ssize_t offset, long amount)
-    cpdef void connection_opened(self)
-    cpdef void connection_failed(self)
-    cpdef void connection_closed(self, bint remote, bint active, long read, long written)
-    cpdef void request_started(self)
-    cpdef void request_finished(self, int status, long duration)
-    cpdef void request_reset(self, bint remote)
-    cpdef void request_timed_out(self)
-    cpdef void response_retried(self)
+    cdef void add(self, Py_ssize_t offset, long amount) noexcept
+    cpdef void connection_opened(self) noexcept
+    cpdef void connection_failed(self) noexcept
+    cpdef void connection_closed(self, bint remote, bint active, long read, long written) noexcept
+    cpdef void request_started(self) noexcept
+    cpdef void request_finished(self, int status, long duration) noexcept
+    cpdef void request_reset(self, bint remote) noexcept
+    cpdef void request_timed_out(self) noexcept
+    cpdef void response_retried(self) noexcept
 
 
 cdef class ClusterStats:
     cdef Slots slots
     cdef Py_ssize_t cluster
 
-    cpdef void retried(self)
-    cpdef void connection_retried(self)
-    cpdef void retry_overflowed(self)
-    cpdef void pending_overflowed(self)
+    cpdef void retried(self) noexcept
+    cpdef void connection_retried(self) noexcept
+    cpdef void retry_overflowed(self) noexcept
+    cpdef void pending_overflowed(self) noexcept
 
 
 cdef class WorkerStats:
     cdef Slots slots
     cdef Py_ssize_t base
 
-    cpdef void add(self, Py_ssize_t offset, long amount)
+    cpdef void add(self, Py_ssize_t offset, long amount) noexcept

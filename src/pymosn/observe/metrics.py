@@ -188,19 +188,23 @@ class Slots:
         for index, status in enumerate(COUNTED_STATUSES):
             self.status_offset[status] = _D_FIRST_STATUS + index
 
+    def add(self, slot: int, amount: int) -> None:
+        """Add to one slot."""
+        self.values[slot] += amount
+
     def observe(self, slot: int, duration: int) -> None:
         """Count ``duration`` in the histogram that begins at ``slot``."""
-        values = self.values
-        values[slot] += 1
-        values[slot + 1] += duration
-        if values[slot] == 1 or duration < values[slot + 2]:
-            values[slot + 2] = duration
-        if duration > values[slot + 3]:
-            values[slot + 3] = duration
+        count = self.values[slot] + 1
+        self.values[slot] = count
+        self.values[slot + 1] += duration
+        if count == 1 or duration < self.values[slot + 2]:
+            self.values[slot + 2] = duration
+        if duration > self.values[slot + 3]:
+            self.values[slot + 3] = duration
         index = 0
         while index < _BUCKET_COUNT and duration > self.bounds[index]:
             index += 1
-        values[slot + 4 + index] += 1
+        self.values[slot + 4 + index] += 1
 
 
 class DownstreamStats:
@@ -214,9 +218,8 @@ class DownstreamStats:
 
     def add(self, offset: int, amount: int) -> None:
         """Add to the slot ``offset`` of both sets."""
-        values = self.slots.values
-        values[self.base + offset] += amount
-        values[self.total + offset] += amount
+        self.slots.add(self.base + offset, amount)
+        self.slots.add(self.total + offset, amount)
 
     def connection_opened(self) -> None:
         self.add(_D_CONNECTION_TOTAL, 1)
@@ -274,9 +277,8 @@ class UpstreamStats:
 
     def add(self, offset: int, amount: int) -> None:
         """Add to the slot ``offset`` of both sets."""
-        values = self.slots.values
-        values[self.host + offset] += amount
-        values[self.cluster + offset] += amount
+        self.slots.add(self.host + offset, amount)
+        self.slots.add(self.cluster + offset, amount)
 
     def connection_opened(self) -> None:
         self.add(_U_CONNECTION_TOTAL, 1)
@@ -293,9 +295,8 @@ class UpstreamStats:
             self.add(_U_REMOTE_CLOSE_ACTIVE if active else _U_REMOTE_CLOSE, 1)
         else:
             self.add(_U_LOCAL_CLOSE_ACTIVE if active else _U_LOCAL_CLOSE, 1)
-        values = self.slots.values
-        values[self.cluster + _C_BYTES_READ] += read
-        values[self.cluster + _C_BYTES_WRITE] += written
+        self.slots.add(self.cluster + _C_BYTES_READ, read)
+        self.slots.add(self.cluster + _C_BYTES_WRITE, written)
 
     def request_started(self) -> None:
         self.add(_U_REQUEST_TOTAL, 1)
@@ -329,16 +330,16 @@ class ClusterStats:
         self.cluster = cluster
 
     def retried(self) -> None:
-        self.slots.values[self.cluster + _C_REQUEST_RETRY] += 1
+        self.slots.add(self.cluster + _C_REQUEST_RETRY, 1)
 
     def connection_retried(self) -> None:
-        self.slots.values[self.cluster + _C_CONNECTION_RETRY] += 1
+        self.slots.add(self.cluster + _C_CONNECTION_RETRY, 1)
 
     def retry_overflowed(self) -> None:
-        self.slots.values[self.cluster + _C_RETRY_OVERFLOW] += 1
+        self.slots.add(self.cluster + _C_RETRY_OVERFLOW, 1)
 
     def pending_overflowed(self) -> None:
-        self.slots.values[self.cluster + _U_PENDING_OVERFLOW] += 1
+        self.slots.add(self.cluster + _U_PENDING_OVERFLOW, 1)
 
 
 class WorkerStats:
@@ -349,7 +350,7 @@ class WorkerStats:
         self.base = base
 
     def add(self, offset: int, amount: int) -> None:
-        self.slots.values[self.base + offset] += amount
+        self.slots.add(self.base + offset, amount)
 
 
 class MetricSet:

@@ -9,7 +9,7 @@ cdef int _HEADS, _FAILED
 cdef bytes _TOKEN, _VALUE, _TARGET, _HOST, _INTERESTING, _HEX
 cdef bytes _GET, _HTTP, _OK, _HEAD_METHOD
 cdef bytes _N_HOST, _N_CONTENT_LENGTH, _N_CONNECTION, _N_KEEP_ALIVE, _N_TRANSFER_ENCODING
-cdef bytes _N_UPGRADE, _N_EXPECT, _N_TE, _N_PROXY_CONNECTION
+cdef bytes _N_UPGRADE, _N_EXPECT, _N_TE, _N_PROXY_CONNECTION, _N_X_MOSN
 cdef Py_ssize_t _MAX_CHUNK_LINE, _MAX_TRAILER_BYTES
 
 
@@ -63,7 +63,7 @@ cdef class MessageReader:
         allowed='const unsigned char *', interesting='const unsigned char *', size=Py_ssize_t,
         count=int, start=Py_ssize_t, name_size=Py_ssize_t, value=Py_ssize_t)
     cdef Py_ssize_t _fields(self, Head head, Py_ssize_t at, Py_ssize_t limit) except -2
-    @cython.locals(scannable=bytes, raw='const unsigned char *', end=Py_ssize_t)
+    @cython.locals(scannable=bytes, raw='const unsigned char *', end=Py_ssize_t, request=RequestHead)
     cdef int _special(
         self, Head head, Py_ssize_t start, Py_ssize_t size, Py_ssize_t value,
         Py_ssize_t following) except -2
@@ -92,7 +92,7 @@ cdef class MessageReader:
     cdef int _read_sized(self) except -2
     @cython.locals(available=Py_ssize_t)
     cdef int _read_rest(self) except -2
-    @cython.locals(start=Py_ssize_t)
+    @cython.locals(start=Py_ssize_t, raw='const unsigned char *', data=bytes)
     cdef bytes _take(self, Py_ssize_t count)
     @cython.locals(pieces=list, first=bytes, piece=bytes, found=int, available=Py_ssize_t)
     cdef int _read_chunked(self) except -2
@@ -111,8 +111,9 @@ cdef class MessageReader:
     cdef int _fail(self, int status, str reason) except -2
 
 
-cpdef bytes encode_request(RequestHead head, bytes tail)
-cpdef bytes encode_response(ResponseHead head, bytes tail)
+cpdef void encode_request(RequestHead head, bytes tail, list parts)
+cpdef void encode_response(ResponseHead head, bytes tail, list parts)
+cdef void _append_head(Head head, bytes tail, list parts, Py_ssize_t start)
 cpdef bytes chunk_prefix(Py_ssize_t size)
 cpdef bytes last_chunk(Head trailers)
 @cython.locals(index=Py_ssize_t)

@@ -270,11 +270,12 @@ class MessageReader:
         if method_end - start == 3 and raw[start] == 71 and raw[start + 1] == 69 and raw[start + 2] == 84:
             head.method = _GET
         else:
-            head.method = data[start:method_end]
-        head.target = data[target:target_end]
+            head.method = raw[start:method_end]
+        head.target = raw[target:target_end]
         head.authority = b""
         head.scheme = _HTTP
         head.te_trailers = False
+        head.timeouts = False
         self.request = head
         return at + 10
 
@@ -337,7 +338,7 @@ class MessageReader:
         if head.status == 200:
             head.reason = _OK
         else:
-            head.reason = data[reason:at]
+            head.reason = raw[reason:at]
         head.fields = at + 2
         self.response = head
         return at + 2
@@ -389,8 +390,7 @@ class MessageReader:
             count += 1
             if at > limit or count > self.max_headers:
                 return self._fail(431, "the head is too large")
-            # Only these lengths belong to a name that matters for framing: 2 TE, 4 Host,
-            # 6 Expect, 7 Upgrade and Trailer, 10, 14, 16, 17.
+            # Few lengths belong to a name that matters here, such as 4: Host.
             if name_size < 32 and interesting[name_size] and not self._in_trailers:
                 if self._special(head, start, name_size, value, at) < 0:
                     return -1
@@ -417,27 +417,32 @@ class MessageReader:
                 return self._content_length(head, value, end)
         elif size == 10:
             if _name_is(raw, start, _N_CONNECTION, 10):
-                self._connection(self.buffer[value:end])
+                self._connection(raw[value:end])
                 head.cut(start, following)
             elif _name_is(raw, start, _N_KEEP_ALIVE, 10):
                 head.cut(start, following)
         elif size == 17:
             if _name_is(raw, start, _N_TRANSFER_ENCODING, 17):
                 head.cut(start, following)
-                return self._transfer_encoding(self.buffer[value:end])
+                return self._transfer_encoding(raw[value:end])
         elif size == 7:
             if _name_is(raw, start, _N_UPGRADE, 7):
-                self.upgrade_to = self.buffer[value:end]
+                self.upgrade_to = raw[value:end]
                 head.cut(start, following)
         elif size == 6:
             if self.is_request and _name_is(raw, start, _N_EXPECT, 6):
-                return self._expect(self.buffer[value:end])
+                return self._expect(raw[value:end])
         elif size == 2:
             if _name_is(raw, start, _N_TE, 2):
-                self._te_trailers = b"trailers" in self.buffer[value:end].lower()
+                self._te_trailers = b"trailers" in raw[value:end].lower()
                 head.cut(start, following)
-        elif size == 16 and _name_is(raw, start, _N_PROXY_CONNECTION, 16):
-            head.cut(start, following)
+        elif size == 16:
+            if _name_is(raw, start, _N_PROXY_CONNECTION, 16):
+                head.cut(start, following)
+        elif self.is_request and _name_is(raw, start, _N_X_MOSN, 7):
+            # x-mosn-try-timeout and x-mosn-global-timeout: looked up only when announced here.
+            request = head
+            request.timeouts = True
         return 0
 
     def _host(self, head: Head, value: int, end: int) -> int:
@@ -452,7 +457,7 @@ class MessageReader:
                 return self._fail(400, "the Host is malformed")
             at += 1
         request = head
-        request.authority = self.buffer[value:end]
+        request.authority = raw[value:end]
         return 0
 
     def _content_length(self, head: Head, value: int, end: int) -> int:
@@ -483,7 +488,7 @@ class MessageReader:
         return self._fail(self._bad(), "the Transfer-Encoding is malformed")
 
     def _connection(self, value: bytes) -> None:
-        if len(value) == 10 and value.lower() == b"keep-alive":
+        if len(value) == 10 and _name_is(value, 0, _N_KEEP_ALIVE, 10):
             self._keep = True
             return
         for item in value.split(b","):
@@ -662,7 +667,8 @@ class MessageReader:
         if start == 0 and count == len(self.buffer):
             data = self.buffer
         else:
-            data = self.buffer[start : start + count]
+            raw = self.buffer
+            data = raw[start : start + count]
         if self.position >= len(self.buffer):
             self.buffer = b""
             self.position = 0
@@ -813,41 +819,40 @@ class MessageReader:
 # -- writing ------------------------------------------------------------------------------------
 
 
-def encode_request(head: RequestHead, tail: bytes) -> bytes:
-    """Return the head as bytes for an HTTP/1.1 origin; ``tail`` is complete lines to append.
+def encode_request(head: RequestHead, tail: bytes, parts: list[bytes]) -> None:
+    """Append the head as an HTTP/1.1 origin wants it; ``tail`` is complete lines to add.
 
     A head whose start line nobody changed keeps the bytes it came in.
     """
-    parts: list[bytes] = []
     if head.start >= 0 and head.minor == 1:
-        if head.cuts is None and not head.added and not tail:
-            if head.start == 0 and head.end + 2 == len(head.raw):
-                return head.raw
-            return head.raw[head.start : head.end + 2]
-        head.append_lines(parts, head.start)
+        if head.start == 0 and head.cuts is None and not head.added and not tail:
+            if head.end + 2 == len(head.raw):
+                parts.append(head.raw)
+                return
+        _append_head(head, tail, parts, head.start)
     else:
         parts.append(b"%b %b HTTP/1.1\r\n" % (head.method, head.target))
-        head.append_lines(parts, head.fields)
-    if tail:
-        parts.append(tail)
-    parts.append(b"\r\n")
-    return b"".join(parts)
+        _append_head(head, tail, parts, head.fields)
 
 
-def encode_response(head: ResponseHead, tail: bytes) -> bytes:
-    """Return the head as bytes for an HTTP/1.x client; ``tail`` is complete lines to append."""
-    parts: list[bytes] = []
+def encode_response(head: ResponseHead, tail: bytes, parts: list[bytes]) -> None:
+    """Append the head as an HTTP/1.x client wants it; ``tail`` is complete lines to add."""
     if head.start >= 0 and head.minor == 1:
-        if head.cuts is None and not head.added and not tail:
-            return head.raw[head.start : head.end + 2]
-        head.append_lines(parts, head.start)
+        _append_head(head, tail, parts, head.start)
     else:
         parts.append(b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason or reason(head.status)))
-        head.append_lines(parts, head.fields)
+        _append_head(head, tail, parts, head.fields)
+
+
+def _append_head(head: Head, tail: bytes, parts: list[bytes], start: int) -> None:
+    """Append the lines from ``start`` on and the blank line behind them."""
+    if not head.added and not tail and head.end > 0:
+        head.append_lines(parts, start, head.end + 2)
+        return
+    head.append_lines(parts, start, head.end)
     if tail:
         parts.append(tail)
     parts.append(b"\r\n")
-    return b"".join(parts)
 
 
 def chunk_prefix(size: int) -> bytes:
@@ -894,8 +899,9 @@ _N_UPGRADE = b"upgrade"
 _N_EXPECT = b"expect"
 _N_TE = b"te"
 _N_PROXY_CONNECTION = b"proxy-connection"
+_N_X_MOSN = b"x-mosn-"
 _INTERESTING = bytes(
-    1 if size in (2, 4, 6, 7, 10, 14, 16, 17) else 0 for size in range(32)
+    1 if size in (2, 4, 6, 7, 10, 14, 16, 17, 18, 21) else 0 for size in range(32)
 )
 _HEX = bytes(
     int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else 255 for byte in range(256)

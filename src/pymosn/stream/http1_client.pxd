@@ -28,7 +28,7 @@ cdef class Http1ClientConnection(PooledConnection):
     cdef void close_idle(self)
     cdef bint dead(self) except? 0
 
-    @cython.locals(request=RequestHead, tail=bytes)
+    @cython.locals(request=RequestHead, tail=bytes, parts=list)
     cdef void send_headers(self, Head head, bint end)
     @cython.locals(go_on=bint)
     cdef bint send_data(self, bytes data, bint end) except? 0

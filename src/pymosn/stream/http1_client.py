@@ -28,8 +28,8 @@ class Http1ClientConnection(PooledConnection):
 
     def __init__(self, pool: "Http1Pool") -> None:
         self.pool = pool
-        self.reader = MessageReader(False, pool.options.max_head, 1000, 0)
-        self.connection = Connection(pool.reactor, self, pool.address)
+        self.reader = MessageReader(False, self.pool.options.max_head, 1000, 0)
+        self.connection = Connection(self.pool.reactor, self, self.pool.address)
 
     def open(self) -> None:
         pool = self.pool
@@ -78,7 +78,9 @@ class Http1ClientConnection(PooledConnection):
             self._chunked = True
             tail += b"Transfer-Encoding: chunked\r\n"
         self.reader.expect_response(request.method)
-        self.connection.write(encode_request(request, tail))
+        parts: list[bytes] = []
+        encode_request(request, tail, parts)
+        self.connection.write_all(parts)
 
     def send_data(self, data: bytes, end: bool) -> bool:
         go_on = True

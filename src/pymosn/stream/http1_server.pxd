@@ -61,6 +61,8 @@ cdef class Http1ServerConnection(StreamSender):
     cdef void pause_input(self)
     cdef void resume_input(self)
 
+    @cython.locals(parts=list)
+    cdef void _write_head(self, ResponseHead head, bytes tail)
     @cython.locals(event=int)
     cdef void _advance(self)
     @cython.locals(reader=MessageReader, request=RequestHead, method=bytes, receiver=StreamReceiver)

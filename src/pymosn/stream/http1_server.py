@@ -8,6 +8,7 @@ before has been answered.
 
 from typing import Final
 
+from pymosn.message import ResponseHead
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Reactor, Timer
 from pymosn.protocol.http1 import (
@@ -186,7 +187,7 @@ class Http1ServerConnection(StreamSender):
         status = response.status
         if status < 200 and status != 101:
             if self.reader.request.minor:
-                self.connection.write(encode_response(response, b""))
+                self._write_head(response, b"")
             return
         self._response_begun = True
         minor = self.reader.request.minor
@@ -196,7 +197,7 @@ class Http1ServerConnection(StreamSender):
             self._begin_tunnel()
             if response.upgrade is not None:
                 tail = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % response.upgrade
-            self.connection.write(encode_response(response, tail))
+            self._write_head(response, tail)
             return
         if end:
             if response.content_length < 0 and not self._is_head and status != 204 and status != 304:
@@ -213,7 +214,7 @@ class Http1ServerConnection(StreamSender):
             tail += b"Connection: close\r\n"
         elif minor == 0:
             tail += b"Connection: keep-alive\r\n"
-        self.connection.write(encode_response(response, tail))
+        self._write_head(response, tail)
         if end:
             self._finish_exchange()
 
@@ -264,6 +265,11 @@ class Http1ServerConnection(StreamSender):
         self._resume(1)
 
     # -- private ------------------------------------------------------------------------------
+
+    def _write_head(self, head: ResponseHead, tail: bytes) -> None:
+        parts: list[bytes] = []
+        encode_response(head, tail, parts)
+        self.connection.write_all(parts)
 
     def _advance(self) -> None:
         """Handle everything that has arrived, up to the end of the current request."""

@@ -1,5 +1,7 @@
 """The types that the other parts of the model share."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct, field
@@ -16,7 +18,7 @@ class Section(Struct, kw_only=True):
     is its documentation; the reference and the editor schema are generated from it.
     """
 
-    config_types: ClassVar[dict[str, type]] = {}
+    config_types: ClassVar[Mapping[str, type]] = MappingProxyType({})
     """For sections with ``type`` and ``config``: the class of ``config`` for each known type."""
 
 

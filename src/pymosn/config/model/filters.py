@@ -1,5 +1,7 @@
 """Network filters and their options (spec §1.5, §2.2)."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from msgspec import field
@@ -161,13 +163,15 @@ class GrpcConfig(Section):
 class NetworkFilter(Section):
     """A filter of connections."""
 
-    config_types: ClassVar[dict[str, type]] = {
-        "proxy": ProxyConfig,
-        "tcp_proxy": StreamProxyConfig,
-        "udp_proxy": StreamProxyConfig,
-        "grpc": GrpcConfig,
-        "connection_manager": RouterConfig,
-    }
+    config_types: ClassVar[Mapping[str, type]] = MappingProxyType(
+        {
+            "proxy": ProxyConfig,
+            "tcp_proxy": StreamProxyConfig,
+            "udp_proxy": StreamProxyConfig,
+            "grpc": GrpcConfig,
+            "connection_manager": RouterConfig,
+        }
+    )
 
     type: str = ""
     """``proxy``, ``tcp_proxy``, ``udp_proxy``, ``grpc``, ``tunnel``, ``connection_manager``."""

@@ -1,0 +1,51 @@
+"""A process of its own that holds idle connections: `python -m bench.idle_client PORT COUNT`.
+
+Each connection makes one request and is then left alone. Says `ready` when all are open; at the
+end of its standard input it looks how many the proxy has closed, says `closed N` and ends.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from bench.load import read_reply
+
+
+def open_connections(port: int, count: int) -> list[socket.socket]:
+    """One after the other, so that the proxy needs few connections to the origin."""
+    held: list[socket.socket] = []
+    for _ in range(count):
+        connection = socket.create_connection(("127.0.0.1", port), 5)
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n")
+        status, _ = read_reply(connection)
+        if status != 200:
+            raise SystemExit(f"status {status} on connection {len(held)}")
+        held.append(connection)
+    return held
+
+
+def closed(connections: list[socket.socket]) -> int:
+    """How many of these have anything to read; it can only be their end."""
+    count = 0
+    for connection in connections:
+        connection.setblocking(False)
+        try:
+            connection.recv(1)
+        except BlockingIOError:
+            continue
+        except OSError:
+            pass
+        count += 1
+    return count
+
+
+def main() -> None:
+    connections = open_connections(int(sys.argv[1]), int(sys.argv[2]))
+    print("ready", flush=True)
+    sys.stdin.read()
+    print(f"closed {closed(connections)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The contenders: one module each, all behind `base.Proxy`."""
+
+from __future__ import annotations
+
+from bench.proxies.base import Proxy
+from bench.proxies.direct import Direct
+from bench.proxies.envoy import Envoy
+from bench.proxies.haproxy import HAProxy
+from bench.proxies.mosn import Mosn
+from bench.proxies.nginx import Nginx
+from bench.proxies.pymosn import FilteredPymosn, Pymosn
+
+
+def contenders() -> dict[str, Proxy]:
+    """All of them by name, in the order in which they take turns."""
+    proxies: tuple[Proxy, ...] = (
+        Direct(),
+        Pymosn(),
+        FilteredPymosn(),
+        Nginx(),
+        HAProxy(),
+        Envoy(),
+        Mosn(),
+    )
+    return {proxy.name: proxy for proxy in proxies}

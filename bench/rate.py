@@ -1,0 +1,91 @@
+"""The RATE scenarios: load in interleaved rounds, CPU time per request, then system calls."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from bench import usage
+from bench.field import Field, Runner
+from bench.load import run_wrk
+from bench.outcome import Sample
+from bench.processes import BenchError
+from bench.syscalls import syscalls_per_request
+from bench.waiting import wait_for
+
+_START_SECONDS = 20.0
+
+
+def run_rate(field: Field) -> None:
+    """Fill the outcomes of all runners. Who gives a wrong reply fails and takes no more turns."""
+    for runner in field.standing():
+        with runner.attempt():
+            serve(field, runner)
+    for turn in range(field.settings.rounds + 1):
+        for runner in field.standing():
+            with runner.attempt():
+                _round(field, runner, counted=turn > 0)
+        print(f"  {field.scenario.name}: round {turn} of {field.settings.rounds}", file=sys.stderr)
+    if field.settings.trace_syscalls:
+        for runner in field.standing():
+            _trace(field, runner)
+
+
+def serve(field: Field, runner: Runner) -> None:
+    """Start the proxy, if there is one, and wait until it answers rightly."""
+    if runner.command is None:
+        runner.check_reply()
+        return
+    runner.child = field.fleet.start(runner.command, field.settings.proxy_core, runner.log)
+    wait_for(runner.child, runner.check_reply, time.monotonic() + _START_SECONDS)
+
+
+def _round(field: Field, runner: Runner, *, counted: bool) -> None:
+    runner.check_reply()
+    sample = measure(field, runner)
+    if counted:
+        runner.outcome.samples.append(sample)
+
+
+def measure(field: Field, runner: Runner) -> Sample:
+    """One window of load."""
+    tree = runner.tree()
+    core = field.settings.proxy_core
+    wall, busy, before = time.monotonic_ns(), usage.core_busy_ns(core), usage.cpu_ns(tree)
+    report = run_wrk(field.scenario, runner.plan.port, field.connections, field.settings.seconds)
+    # Looked up again: a worker started meanwhile counts from its birth.
+    tree = runner.tree()
+    spent, elapsed = usage.cpu_ns(tree) - before, time.monotonic_ns() - wall
+    others = usage.core_busy_ns(core) - busy - spent
+    sample: Sample = {
+        "requests": report.requests,
+        "rps": report.per_second,
+        "p50_us": report.p50_us,
+        "p99_us": report.p99_us,
+    }
+    if tree:
+        held = usage.memory(tree)
+        sample["cpu_us"] = spent / 1000 / report.requests
+        sample["busy_percent"] = 100 * spent / elapsed
+        # Below zero only by the ticks that /proc/stat counts in.
+        sample["others_percent"] = 100 * max(0, others) / elapsed
+        sample["rss_mb"] = held.rss / 1e6
+        sample["pss_mb"] = held.pss / 1e6
+    return sample
+
+
+def _trace(field: Field, runner: Runner) -> None:
+    if runner.child is None:
+        return
+    try:
+        runner.outcome.syscalls = syscalls_per_request(
+            runner.child,
+            field.scenario,
+            runner.plan.port,
+            field.connections,
+            field.settings.load_core,
+            runner.plan.directory / "strace.txt",
+        )
+    except (BenchError, OSError) as error:
+        # Only this number is missing then; what was measured without strace stands.
+        runner.outcome.notes.append(f"no system calls counted: {error}")

@@ -1,0 +1,26 @@
+cimport cython
+
+from pymosn.network.reactor cimport Reactive, Reactor, Source, Timer
+
+cdef int _ACCEPTS_IN_A_ROW, _EAGAIN, _EMFILE, _ENFILE
+cdef unsigned int _EVENTS
+
+
+cdef class Acceptor(Reactive):
+    cdef void on_accept(self, int fd, bytes peer)
+
+
+cdef class Listener(Source):
+    cdef Reactor _reactor
+    cdef public Acceptor acceptor
+    cdef readonly str name
+    cdef readonly bint closed
+    cdef Timer _timer
+    cdef list _peer
+
+    cpdef void open(self, int fd)
+    cpdef void close(self)
+    @cython.locals(count=int, fd=int)
+    cdef void on_events(self, unsigned int events)
+    cdef void on_deferred(self)
+    cdef void on_timer(self, Timer timer)

@@ -1,0 +1,74 @@
+"""Listening sockets: accept, and hand each connection to whoever serves it."""
+
+import errno
+import logging
+from typing import Final
+
+from pymosn.network.reactor import EPOLLET, EPOLLIN, Reactive, Reactor, Source, Timer
+
+ACCEPTS_IN_A_ROW: Final = 64
+RETRY_SECONDS: Final = 0.1
+"""Pause after the process ran out of descriptors."""
+
+_ACCEPTS_IN_A_ROW = ACCEPTS_IN_A_ROW
+_EVENTS = EPOLLIN | EPOLLET
+_EAGAIN = errno.EAGAIN
+_EMFILE = errno.EMFILE
+_ENFILE = errno.ENFILE
+
+log = logging.getLogger("pymosn.listener")
+
+
+class Acceptor(Reactive):
+    """Serves the connections that a listener accepts."""
+
+    def on_accept(self, fd: int, peer: bytes) -> None:
+        """Take over the descriptor; ``peer`` is the packed address of the other end."""
+
+
+class Listener(Source):
+    """One listening descriptor, owned and in the end closed by this object."""
+
+    def __init__(self, reactor: Reactor, acceptor: Acceptor, name: str) -> None:
+        self._reactor = reactor
+        self.acceptor = acceptor
+        self.name = name
+        self.fd = -1
+        self._timer = Timer()
+        self._peer = [b""]
+
+    def open(self, fd: int) -> None:
+        """Accept on ``fd``; raises ``OSError`` when it cannot be watched."""
+        self._reactor.add(self, fd, _EVENTS)
+
+    def close(self) -> None:
+        """Stop accepting and close the descriptor."""
+        if not self.closed:
+            self.closed = True
+            self._reactor.cancel(self._timer)
+            self._reactor.remove(self)
+            self._reactor.close_fd(self.fd)
+
+    def on_events(self, events: int) -> None:
+        count = 0
+        while not self.closed:
+            fd = self._reactor.accept_one(self.fd, self._peer)
+            if fd >= 0:
+                self.acceptor.on_accept(fd, self._peer[0])
+                count += 1
+                if count >= _ACCEPTS_IN_A_ROW:
+                    self._reactor.defer(self)
+                    return
+            elif -fd in (_EMFILE, _ENFILE):
+                log.error("listener %s: out of file descriptors; raise the limit", self.name)
+                self._reactor.arm(self._timer, self, RETRY_SECONDS)
+                return
+            elif -fd == _EAGAIN:
+                return
+            # Anything else (ECONNABORTED, EPROTO …) is about one connection that is gone.
+
+    def on_deferred(self) -> None:
+        self.on_events(0)
+
+    def on_timer(self, timer: Timer) -> None:
+        self.on_events(0)

@@ -1,0 +1,34 @@
+from pymosn.message cimport Head, ResponseHead
+from pymosn.network.reactor cimport Timer
+from pymosn.proxy.downstream cimport ProxyStream
+from pymosn.stream.pool cimport PoolWaiter, UpstreamSender
+from pymosn.upstream.hosts cimport UpstreamHost
+
+cdef int _TRY_TIMEOUT, _UPSTREAM_CLOSED, _UPSTREAM_RESET
+
+
+cdef class Attempt(PoolWaiter):
+    cdef ProxyStream stream
+    cdef UpstreamHost host
+    cdef long begun
+    cdef Timer timer
+    cdef bint started, closed
+
+    cdef void enter(self, ProxyStream stream, UpstreamHost host)
+    cdef void on_pool_ready(self, UpstreamSender sender)
+    cdef void on_pool_failed(self, int reason)
+    cdef void on_headers(self, Head head, bint end)
+    cdef void on_data(self, bytes data, bint end)
+    cdef void on_trailers(self, Head trailers)
+    cdef void on_reset(self, int reason)
+    cdef void on_drained(self)
+    cdef void on_timer(self, Timer timer)
+
+    cdef void arm(self, double seconds)
+    cdef void finish_complete(self, int status)
+    cdef void finish_failed(self, int reason)
+    cdef void discard(self, int status, bint ended)
+    cdef void time_out(self)
+    cdef void cancel(self)
+    cdef void _let_go(self)
+    cdef bint _close(self)

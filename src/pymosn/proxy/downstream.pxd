@@ -1,0 +1,148 @@
+cimport cython
+
+from pymosn.message cimport Head, RequestHead, ResponseHead
+from pymosn.network.connection cimport Connection
+from pymosn.network.reactor cimport Reactor, Timer
+from pymosn.proxy.attempt cimport Attempt
+from pymosn.proxy.exchange cimport Request, Response
+from pymosn.proxy.filters cimport FilterChain, Hook
+from pymosn.proxy.http cimport HttpProxy
+from pymosn.proxy.retry cimport may_repeat, retry_on_reset, retry_on_status
+from pymosn.router.path cimport read_target
+from pymosn.router.action cimport RouteEntry
+from pymosn.router.table cimport RouteTable
+from pymosn.stream.pool cimport Limits, UpstreamSender
+from pymosn.stream.stream cimport ConnectionInfo, Stream, StreamSender
+from pymosn.upstream.cluster cimport UpstreamCluster
+from pymosn.upstream.hosts cimport UpstreamHost
+
+cdef int _BEFORE_ROUTE, _MATCH_ROUTE, _AFTER_ROUTE, _CHOOSE_HOST, _AFTER_HOST, _SEND, _UPSTREAM
+cdef int _BEFORE_SEND, _RESPOND, _TUNNEL, _DONE
+cdef Py_ssize_t _HELD_BYTES
+cdef int _MAX_RESTARTS, _READY, _WAITING, _NO_HOST, _NO_ROUTE, _OVERFLOW, _GLOBAL_TIMEOUT
+cdef int _DOWNSTREAM_CLOSED, _UPSTREAM_CLOSED, _CONNECT_FAILED, _CONNECT_TIMEOUT
+cdef int _FILTER_FAILED, _TERMINATED, _FAILED_FLAGS, _REDIRECT, _DIRECT
+
+
+cdef class ProxyStream(Stream):
+    cdef HttpProxy proxy
+    cdef readonly Reactor reactor
+    cdef StreamSender sender
+    cdef readonly RouteEntry route
+    cdef readonly UpstreamCluster cluster
+    cdef UpstreamHost host
+    cdef Attempt attempt
+    cdef FilterChain filters
+    cdef readonly int phase
+    cdef int hook_index, restarts, retries
+    cdef bint request_ended, response_begun, response_ended, request_paused, body_dropped
+    cdef bint parked, awaiting_retry, counts_retry, was_reused, free_retry_used
+    cdef list body
+    cdef Py_ssize_t body_size, body_limit
+    cdef object body_waiter
+    cdef Head request_trailers, response_trailers
+    cdef list held
+    cdef bytes reply_body
+    cdef double timeout, try_timeout
+    cdef long activity
+    cdef Timer timer, retry_timer
+    cdef object task
+    cdef Request facade
+    cdef Response response_facade
+
+    cdef void enter(self, HttpProxy proxy, StreamSender sender, ConnectionInfo info)
+    @cython.locals(request=RequestHead, proxy=HttpProxy)
+    cdef void on_headers(self, Head head, bint end)
+    @cython.locals(attempt=Attempt)
+    cdef void on_data(self, bytes data, bint end)
+    @cython.locals(attempt=Attempt)
+    cdef void on_trailers(self, Head trailers)
+    cdef void on_reset(self, int reason)
+    cdef void on_drained(self)
+
+    @cython.locals(phase=int, filters=FilterChain)
+    cdef void _run(self)
+    @cython.locals(routes=RouteTable)
+    cdef void _match_route(self)
+    @cython.locals(route=RouteEntry, head=ResponseHead, cluster=UpstreamCluster, limits=Limits, host=UpstreamHost)
+    cdef bint _choose_host(self) except? 0
+    @cython.locals(route=RouteEntry)
+    cdef void _prepare_request(self)
+
+    @cython.locals(host=UpstreamHost, attempt=Attempt, result=int)
+    cdef void _start_attempt(self)
+    @cython.locals(sender=UpstreamSender, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint)
+    cdef void upstream_ready(self, Attempt attempt)
+    cdef void upstream_drained(self)
+    cdef void attempt_failed(self, Attempt attempt, int reason)
+    cdef void _fail(self, int reason)
+    @cython.locals(route=RouteEntry)
+    cdef bint _retry_after(self, int reason) except? 0
+    @cython.locals(route=RouteEntry, limits=Limits, wait=double, allowed=int)
+    cdef bint _retry_by_policy(self) except? 0
+    cdef bint _retry(self, double wait) except? 0
+    @cython.locals(host=UpstreamHost)
+    cdef void on_deferred(self)
+
+    @cython.locals(status=int, route=RouteEntry)
+    cdef void upstream_headers(self, Attempt attempt, ResponseHead head, bint end)
+    @cython.locals(go_on=bint)
+    cdef void upstream_data(self, Attempt attempt, bytes data, bint end)
+    cdef void upstream_trailers(self, Attempt attempt, Head trailers)
+    @cython.locals(route=RouteEntry, head=ResponseHead, sender=StreamSender, body=bytes, held=list, piece=bytes)
+    cdef void _send_response_head(self)
+
+    cpdef void reply(self, int status, bytes body, int flag)
+    cdef void _reply_with(self, ResponseHead head, bytes body)
+    @cython.locals(no_body=bint)
+    cdef void _send_reply(self, StreamSender sender, ResponseHead head, bytes body)
+    @cython.locals(sender=StreamSender)
+    cdef void _cut_response(self, int reason)
+
+    @cython.locals(hook=Hook)
+    cdef bint _run_hooks(self, list hooks) except? 0
+    cdef void _park(self, Hook hook, object coroutine)
+    cpdef void resume(self, Hook hook, object task)
+    @cython.locals(answer=Response)
+    cdef bint _obey(self, object result, Py_ssize_t count) except? 0
+    cdef bint _restart(self, int status) except? 0
+    cdef void _filter_failed(self, Hook hook, object error)
+    @cython.locals(sender=StreamSender)
+    cdef void _terminate(self)
+    @cython.locals(hook=Hook)
+    cdef bytes _filter_data(self, list hooks, bytes data)
+
+    cdef void _request_complete(self)
+    @cython.locals(attempt=Attempt, streaming=bint)
+    cdef void _take_body(self, bytes data)
+    cdef void _release_body(self)
+    cdef void _drop_body(self)
+    @cython.locals(go_on=bint)
+    cdef void _forward_body(self, Attempt attempt, bytes data, bint end)
+    cdef void _request_sent(self, Attempt attempt)
+    cdef void _request_stalled(self)
+    cdef void _pause_request(self)
+    cdef void _hold_request(self)
+    cdef void _resume_request(self)
+    cpdef object read_body(self, Py_ssize_t limit)
+    cdef void _wake_body_waiter(self)
+
+    cdef void _begin_tunnel(self)
+    @cython.locals(attempt=Attempt, go_on=bint)
+    cdef void _tunnel_up(self, bytes data, bint end)
+
+    @cython.locals(attempt=Attempt, sender=StreamSender, idle=double)
+    cdef void on_timer(self, Timer timer)
+    cdef void _arm_timer(self)
+    cdef void _watch_response(self)
+    cdef void _read_timeout_headers(self, RequestHead request)
+    cdef void _read_timeout_variables(self)
+
+    cdef bint _must_be_careful(self)
+    cdef void _hold_response(self, bytes data, bint end)
+    @cython.locals(attempt=Attempt)
+    cdef void _abandon_attempt(self)
+    @cython.locals(reactor=Reactor)
+    cdef void _finish(self)
+    @cython.locals(hook=Hook)
+    cdef void _complete_hooks(self)

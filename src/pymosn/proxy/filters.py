@@ -1,0 +1,118 @@
+"""The stream filters of one listener, sorted by the hooks they define.
+
+A filter that does not define a hook costs nothing there.  Hooks run in the order of the
+configuration.  A hook answers None to go on, a ``Response`` to answer the request itself, or a
+``FilterStatus``.
+"""
+
+import enum
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+
+class FilterStatus(enum.IntEnum):
+    """What a hook may answer besides None and a ``Response`` (spec §2.3)."""
+
+    CONTINUE = 0
+    STOP = 1
+    """Run no further filter of this phase."""
+    TERMINATE = 2
+    """Drop the exchange: nothing is sent to the client."""
+    RETRY_ROUTE = 3
+    """From ``on_route``: match the route again, then go on at this filter."""
+    RETRY_HOST = 4
+    """From ``on_host``: choose a host again, then go on at this filter."""
+
+
+class StreamFilter:
+    """Base of stream filters.  Define the hooks you need, as ``def`` or ``async def``:
+
+    ``on_request(request)``             before the route is matched
+    ``on_route(request)``               after it, also when none matched
+    ``on_host(request)``                after the upstream host was chosen
+    ``on_response(request, response)``  before the response head is sent
+    ``on_request_data(request, data)``  each piece of the request body; ``def`` only, returns bytes
+    ``on_response_data(request, data)`` each piece of the response body; the same
+    ``on_complete(request)``            when the exchange is over; ``def`` only
+
+    One object serves every request of a listener: keep what belongs to one request in
+    ``request.state``.  ``Config``, when defined, is a class with annotated fields; the filter's
+    configuration is checked against it and becomes ``self.config``.
+    """
+
+    Config: ClassVar[type] = dict
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    def close(self) -> None:
+        """The filter is no longer used; nothing is called after this."""
+
+
+class Hook:
+    """One hook of one filter."""
+
+    def __init__(self, owner: StreamFilter, call: Callable[..., Any]) -> None:
+        self.owner = owner
+        self.call = call
+        self.is_async = inspect.iscoroutinefunction(call)
+
+
+class FilterChain:
+    """The hooks of a listener's filters, by phase."""
+
+    def __init__(self, filters: Sequence[StreamFilter]) -> None:
+        self.filters = list(filters)
+        self.on_request = self._hooks("on_request")
+        self.on_route = self._hooks("on_route")
+        self.on_host = self._hooks("on_host")
+        self.on_response = self._hooks("on_response")
+        self.on_request_data = self._hooks("on_request_data")
+        self.on_response_data = self._hooks("on_response_data")
+        self.on_complete = self._hooks("on_complete")
+        for hook in [*self.on_request_data, *self.on_response_data, *self.on_complete]:
+            if hook.is_async:
+                raise TypeError(f"{hook.call.__qualname__} must be a plain function")
+
+    def close(self) -> None:
+        """Close every filter."""
+        for item in self.filters:
+            item.close()
+
+    def _hooks(self, name: str) -> list[Hook]:
+        found = []
+        for item in self.filters:
+            call = getattr(item, name, None)
+            if call is not None:
+                found.append(Hook(item, call))
+        return found
+
+
+def build_filter(kind: type[StreamFilter], config: Mapping[str, Any]) -> StreamFilter:
+    """Make a filter, its configuration checked against its ``Config``.
+
+    Raises ``ValueError`` that says what was found and what was expected, with the JSON path.
+    """
+    schema = kind.Config
+    if schema is dict:
+        return kind(dict(config))
+    if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
+        schema = _as_struct(schema)
+    try:
+        return kind(msgspec.convert(config, schema))
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from None
+
+
+def _as_struct(schema: type) -> type[msgspec.Struct]:
+    """Turn a plain class with annotated fields into a strict struct."""
+    fields = []
+    for name, annotation in inspect.get_annotations(schema, eval_str=True).items():
+        if hasattr(schema, name):
+            fields.append((name, annotation, getattr(schema, name)))
+        else:
+            fields.append((name, annotation))
+    return msgspec.defstruct(schema.__qualname__, fields, forbid_unknown_fields=True, kw_only=True)

@@ -1,0 +1,54 @@
+cimport cython
+
+from pymosn.message cimport RequestHead
+from pymosn.network.reactor cimport Reactor
+from pymosn.observe.accesslog cimport AccessLog
+from pymosn.observe.metrics cimport DownstreamStats
+from pymosn.proxy.downstream cimport ProxyStream
+from pymosn.proxy.filters cimport FilterChain, Hook
+from pymosn.router.table cimport RouteTable
+from pymosn.stream.http1_server cimport Http1ServerConnection
+from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
+from pymosn.upstream.balancer cimport Random
+
+cdef int _FAILED_FLAGS
+
+
+cdef class ProxyOptions:
+    cdef readonly Py_ssize_t retry_buffer
+    cdef readonly bint forwarded_headers, request_id
+    cdef readonly bytes via, server_name
+
+
+cdef class HttpProxy(StreamFactory):
+    cdef readonly Reactor reactor
+    cdef readonly str name
+    cdef readonly Random random
+    cdef readonly object loop
+    cdef readonly set connections
+    cdef readonly dict clusters
+    cdef readonly RouteTable routes
+    cdef readonly FilterChain filters
+    cdef readonly DownstreamStats stats
+    cdef readonly ProxyOptions options
+    cdef readonly list access_logs
+    cdef readonly Py_ssize_t retry_buffer
+    cdef readonly bytes server_name
+    cdef readonly bint adds_headers
+    cdef readonly long active, filter_errors
+    cdef set _seen_errors
+
+    @cython.locals(stream=ProxyStream)
+    cdef StreamReceiver new_stream(self, StreamSender sender, ConnectionInfo connection)
+    cdef void protocol_error(self, ConnectionInfo connection, int status, str reason)
+    cdef void connection_closed(self, object owner, long read, long written)
+
+    @cython.locals(request=RequestHead, options=ProxyOptions)
+    cdef void add_request_headers(self, ProxyStream stream)
+    @cython.locals(server=Http1ServerConnection)
+    cdef void send_continue(self, StreamSender sender)
+    @cython.locals(duration=long, process=long, access_log=AccessLog)
+    cdef void stream_finished(self, ProxyStream stream)
+    cdef void filter_failed(self, Hook hook, object error)
+    cdef void _add_forwarded(self, RequestHead request, ConnectionInfo connection)
+    cdef bytes _request_id(self)

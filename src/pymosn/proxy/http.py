@@ -1,0 +1,185 @@
+"""What the exchanges of one listener share: routes, clusters, filters, counters, logs.
+
+The object lives as long as its listener; a new snapshot replaces its parts in one step
+(``configure``), and exchanges under way keep the parts they began with.
+"""
+
+import asyncio
+import logging
+
+from pymosn.message import RequestHead
+from pymosn.network.address import ip_text
+from pymosn.network.reactor import Reactor
+from pymosn.observe.metrics import DownstreamStats
+from pymosn.proxy.downstream import ProxyStream
+from pymosn.proxy.filters import FilterChain, Hook
+from pymosn.stream.http1_server import Http1ServerConnection
+from pymosn.stream.stream import (
+    FAILED_FLAGS,
+    ConnectionInfo,
+    StreamFactory,
+    StreamReceiver,
+    StreamSender,
+)
+from pymosn.upstream.balancer import Random
+
+_FAILED_FLAGS = FAILED_FLAGS
+
+log = logging.getLogger("pymosn.proxy")
+
+
+class ProxyOptions:
+    """The manners of one listener's proxy that are not the codec's."""
+
+    def __init__(
+        self,
+        retry_buffer: int = 65536,
+        forwarded_headers: bool = False,
+        via: bytes = b"",
+        request_id: bool = False,
+        server_name: bytes = b"",
+    ) -> None:
+        self.retry_buffer = retry_buffer
+        self.forwarded_headers = forwarded_headers
+        self.via = via
+        self.request_id = request_id
+        self.server_name = server_name
+
+
+class HttpProxy(StreamFactory):
+    """The L7 proxy of one listener."""
+
+    def __init__(
+        self, reactor: Reactor, name: str, random: Random, loop: asyncio.AbstractEventLoop | None
+    ) -> None:
+        self.reactor = reactor
+        self.name = name
+        self.random = random
+        self.loop = loop
+        self.connections = set()
+        self.clusters = {}
+        self._seen_errors = set()
+
+    def configure(
+        self,
+        stats: DownstreamStats,
+        options: ProxyOptions,
+        routes: object,
+        clusters: dict,
+        filters: FilterChain | None,
+        access_logs: list,
+    ) -> None:
+        """Serve with these parts from the next exchange on."""
+        self.stats = stats
+        self.options = options
+        self.retry_buffer = options.retry_buffer
+        self.server_name = options.server_name or None
+        self.adds_headers = bool(options.forwarded_headers or options.via or options.request_id)
+        self.routes = routes
+        self.clusters = clusters
+        self.filters = filters
+        self.access_logs = access_logs or None
+
+    # -- from the codec (StreamFactory) ------------------------------------------------------------
+
+    def new_stream(self, sender: StreamSender, connection: ConnectionInfo) -> StreamReceiver:
+        stream = ProxyStream.__new__(ProxyStream)
+        stream.enter(self, sender, connection)
+        return stream
+
+    def protocol_error(self, connection: ConnectionInfo, status: int, reason: str) -> None:
+        self.stats.protocol_error()
+        log.info("%s: %s sent a bad request: %s", self.name, ip_text(connection.peer), reason)
+
+    def connection_closed(self, owner: object, read: int, written: int) -> None:
+        self.connections.discard(owner)
+        self.stats.connection_closed(read, written)
+
+    # -- for the exchanges -------------------------------------------------------------------------
+
+    def add_request_headers(self, stream: ProxyStream) -> None:
+        """Tell the upstream who asked: X-Forwarded-*, Via, X-Request-Id."""
+        request = stream.request
+        options = self.options
+        if options.forwarded_headers:
+            self._add_forwarded(request, stream.connection)
+        if options.via:
+            value = b"1.%d %b" % (request.minor, options.via)
+            earlier = request.get_all(b"via")
+            if earlier:
+                value = b", ".join([*earlier, value])
+            request.set(b"Via", value)
+        if options.request_id and request.get(b"x-request-id") is None:
+            request.add(b"X-Request-Id", self._request_id())
+
+    def send_continue(self, sender: StreamSender) -> None:
+        """A filter wants the body: ask the client that waits for 100-continue."""
+        if isinstance(sender, Http1ServerConnection):
+            server = sender
+            if server.expects_continue:
+                server.send_continue()
+
+    def stream_finished(self, stream: ProxyStream) -> None:
+        """Count and log an exchange."""
+        self.active -= 1
+        duration = stream.finished - stream.started
+        process = duration
+        if stream.upstream_sent and stream.response_received > stream.upstream_sent:
+            process -= stream.response_received - stream.upstream_sent
+        self.stats.request_finished(
+            stream.status, duration, process, (stream.flags & _FAILED_FLAGS) != 0
+        )
+        if self.access_logs is not None:
+            for access_log in self.access_logs:
+                access_log.log(stream)
+
+    def filter_failed(self, hook: Hook, error: BaseException) -> None:
+        """An exception in a user's filter: logged once with its traceback, and counted."""
+        name = type(hook.owner).__name__
+        self.filter_errors += 1
+        key = (name, type(error).__name__, str(error))
+        if key in self._seen_errors:
+            log.error("filter %s failed again: %s", name, error)
+            return
+        if len(self._seen_errors) < 100:
+            self._seen_errors.add(key)
+        log.error("filter %s failed", name, exc_info=error)
+
+    def drain(self) -> None:
+        """Close every connection after its current exchange."""
+        for connection in list(self.connections):
+            connection.drain()
+
+    def close(self) -> None:
+        """Close every connection now."""
+        for connection in list(self.connections):
+            connection.abort()
+
+    # -- private -----------------------------------------------------------------------------------
+
+    def _add_forwarded(self, request: RequestHead, connection: ConnectionInfo) -> None:
+        peer = connection.peer_ip
+        if peer is None:
+            peer = connection.peer_ip = ip_text(connection.peer).encode()
+        if peer:
+            earlier = request.get_all(b"x-forwarded-for")
+            if earlier:
+                request.set(b"X-Forwarded-For", b", ".join([*earlier, peer]))
+            else:
+                request.add(b"X-Forwarded-For", peer)
+        request.set(b"X-Forwarded-Proto", request.scheme)
+        if request.authority:
+            request.set(b"X-Forwarded-Host", request.authority)
+
+    def _request_id(self) -> bytes:
+        """Return a random version 4 UUID."""
+        high = int(self.random.draw() * 281474976710656)
+        low = int(self.random.draw() * 281474976710656)
+        last = int(self.random.draw() * 4294967296)
+        text = "%012x4%03x%04x%012x" % (
+            high,
+            last & 0xFFF,
+            0x8000 | ((last >> 12) & 0x3FFF),
+            low,
+        )
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}".encode()

@@ -1,0 +1,36 @@
+cimport cython
+
+from pymosn.stream.stream cimport Stream
+from pymosn.stream.texts cimport header_safe, log_safe
+from pymosn.stream.variables cimport Variable, lookup, lookup_or_setting
+
+cdef bytes _MISSING
+
+
+cdef class Format:
+    cdef readonly str text
+    cdef list _parts
+    cdef readonly Variable single
+
+    @cython.locals(variable=Variable, value=bytes)
+    cpdef void append_to(self, list out, Stream stream)
+    @cython.locals(out=list)
+    cpdef bytes render(self, Stream stream)
+    @cython.locals(out=list, variable=Variable, value=bytes)
+    cpdef bytes plain(self, Stream stream)
+
+
+cdef class HeaderTemplate:
+    cdef list _parts
+    cdef readonly bytes constant
+
+    @cython.locals(out=list, variable=Variable, value=bytes)
+    cpdef bytes render(self, Stream stream)
+
+
+cdef class _Unknown(Variable):
+    cdef Variable _variable
+    cdef bytes _literal
+
+    @cython.locals(value=bytes)
+    cpdef bytes value(self, Stream stream)

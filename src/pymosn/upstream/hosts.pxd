@@ -1,0 +1,14 @@
+from pymosn.observe.metrics cimport UpstreamStats
+from pymosn.stream.pool cimport ConnectionPool
+
+
+cdef class UpstreamHost:
+    cdef readonly str address
+    cdef readonly ConnectionPool pool
+    cdef readonly UpstreamStats stats
+    cdef readonly str hostname
+    cdef readonly int weight
+    cdef readonly object metadata
+    cdef public bint healthy
+    cdef public long active
+    cdef public double current_weight

@@ -1,0 +1,38 @@
+"""The endpoints of clusters in one worker."""
+
+from types import MappingProxyType
+
+from pymosn.observe.metrics import UpstreamStats
+from pymosn.stream.pool import ConnectionPool
+
+
+class UpstreamHost:
+    """One endpoint with its connections and what is going on at it.
+
+    ``active`` counts exchanges under way.  The object outlives configuration changes that keep
+    the address and the way it is reached.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        pool: ConnectionPool,
+        stats: UpstreamStats,
+        hostname: str = "",
+        weight: int = 1,
+        metadata: dict[str, str] | None = None,
+        healthy: bool = True,
+    ) -> None:
+        self.address = address
+        self.pool = pool
+        self.stats = stats
+        self.update(hostname, weight, metadata or {}, healthy)
+
+    def update(
+        self, hostname: str, weight: int, metadata: dict[str, str], healthy: bool
+    ) -> None:
+        """Take over what a new snapshot says about this endpoint."""
+        self.hostname = hostname
+        self.weight = min(max(weight, 1), 128)
+        self.metadata = MappingProxyType(dict(metadata))
+        self.healthy = healthy
