@@ -297,7 +297,7 @@ class Runtime:
         if service is None:
             service = Service(self._acceptor(listener, http))
             self.services[listener.name] = service
-        stats = DownstreamStats(self.slots, listener.stats_slot, snapshot.downstream_stats_slot)
+        stats = DownstreamStats(self.slots, listener.stats_slot)
         for access_log in service.access_logs:
             access_log.close()
         if service.filters is not None:

@@ -47,7 +47,6 @@ cdef class Stream(StreamReceiver):
     cdef readonly long upstream_connection_id
     cdef public double draw
     cdef public dict variables
-    cdef public str details
     cdef readonly int attempts
 
     cdef void begin(self, ConnectionInfo connection, long now)

@@ -189,7 +189,6 @@ class Stream(StreamReceiver):
         self.draw = 0.0
         self.variables = None
         self.attempts = 0
-        self.details = ""
 
     def variable(self, name: str) -> object:
         """Return a variable that was set on this stream, or None."""

@@ -262,7 +262,7 @@ def test_destinations() -> None:
 
 def test_rewrites_and_hashes() -> None:
     regex = {"pattern": {"regex": r"^/(\w+)"}, "substitution": "/$1"}
-    assert action(regex_rewrite=regex).regex_rewrite == "^/([0-9A-Za-z_]+)"
+    assert action(regex_rewrite=regex).regex_rewrite == "^/([0-9A-Z_a-z]+)"
     assert action(regex_rewrite=regex).regex_substitution == "/$1"
     assert action(regex_rewrite=regex, prefix_rewrite="/x").regex_rewrite == ""
     assert action(hash_policy=[{"header": {"key": "X"}}]).hash_policy == HashPolicy("header", "x")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymosn.config.regex import to_python
+from pymosn.router.pattern import compile_pattern
 
 MATCHES = [
     # Go pattern, text that it finds, text that it does not find
@@ -52,15 +53,32 @@ MATCHES = [
     (r"^[^]a]$", "b", "]"),
     (r"^[a&&b]$", "&", "c"),
     (r"^[[]$", "[", "]"),
+    (r"^[aé]+$", "éaé", "è"),
+    (r"^[^é]$", "è", "é"),
+    (r"^[а-яё]+$", "привёт", "hello"),
+    (r"^é{2}$", "éé", "é"),
+    (r"^\x{e9}$", "é", "\xe8"),
+    (r"^[\x{1F600}-\x{1F64F}]$", "\U0001f610", "\U0001f700"),
+    (r"^[\x41-\x43\n]$", "B", "D"),
+    (r"^[\101]$", "A", "1"),
+    (r"^[a-c-]$", "-", "d"),
+    (r"^[\]\-]$", "-", "\\"),
     (r"\.html?$", "/x.htm", "/xhtm"),
 ]
 
 
 @pytest.mark.parametrize(("pattern", "found", "not_found"), MATCHES)
 def test_meaning(pattern: str, found: str, not_found: str) -> None:
-    compiled = re.compile(to_python(pattern))
-    assert compiled.search(found)
-    assert not compiled.search(not_found)
+    compiled = re.compile(to_python(pattern).encode())
+    assert compiled.search(found.encode())
+    assert not compiled.search(not_found.encode())
+
+
+@pytest.mark.parametrize(("pattern", "found", "not_found"), MATCHES)
+def test_the_data_plane_understands_it_likewise(pattern: str, found: str, not_found: str) -> None:
+    compiled = compile_pattern(to_python(pattern))
+    assert compiled.search(found.encode())
+    assert not compiled.search(not_found.encode())
 
 
 @pytest.mark.parametrize(
@@ -99,4 +117,4 @@ def test_any_pattern_compiles_or_is_a_value_error(pattern: str) -> None:
         translated = to_python(pattern)
     except ValueError:
         return
-    re.compile(translated)
+    re.compile(translated.encode())
