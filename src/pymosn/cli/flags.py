@@ -201,6 +201,18 @@ COMMANDS: Final = (
         "serve:proxy",
     ),
     Command(
+        "demo",
+        "show the proxy at work, with an origin of its own",
+        "Starts two small origins and the proxy in front of them, sends a few requests, prints what"
+        " happened and which addresses to try, and serves until Ctrl-C.",
+        (
+            Flag(("--port",), 2045, "where the proxy listens, on 127.0.0.1"),
+            Flag(("--admin-port",), 34901, "where its admin API listens"),
+            Flag(("--once",), False, "end after the requests"),
+        ),
+        "demo:demo",
+    ),
+    Command(
         "version",
         "print the version and how the program is built",
         "Lists the modules of the data plane and whether they are compiled. Interpreted ones work"
