@@ -595,7 +595,7 @@ class MessageReader:
                     # An attacker names end-to-end fields here to have them removed.
                     continue
                 head.remove(name)
-        if self.upgrade:
+        if self.upgrade and head.minor:
             head.upgrade = self.upgrade_to
         return 0
 

@@ -36,6 +36,7 @@ from pymosn.stream.stream import (
     TERMINATED,
     UPSTREAM_CLOSED,
     UPSTREAM_OVERFLOW,
+    UPSTREAM_PROTOCOL,
     ConnectionInfo,
     Stream,
     StreamSender,
@@ -82,6 +83,7 @@ _OVERFLOW = OVERFLOW
 _GLOBAL_TIMEOUT = GLOBAL_TIMEOUT
 _DOWNSTREAM_CLOSED = DOWNSTREAM_CLOSED
 _UPSTREAM_CLOSED = UPSTREAM_CLOSED
+_UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
 _CONNECT_FAILED = CONNECT_FAILED
 _CONNECT_TIMEOUT = CONNECT_TIMEOUT
 _FILTER_FAILED = FILTER_FAILED
@@ -284,7 +286,7 @@ class ProxyStream(Stream):
             self.upstream_ready(attempt)
         elif result != _WAITING:
             self.attempt_failed(attempt, result)
-        elif self.timeout > 0 and self.request_ended:
+        elif self.timeout > 0:
             self._arm_timer()
 
     def upstream_ready(self, attempt: Attempt) -> None:
@@ -417,6 +419,10 @@ class ProxyStream(Stream):
         if status < 200 and status != 101:
             if self.sender is not None and self.phase == _UPSTREAM:
                 self.sender.send_headers(head, False)
+            return
+        if status == 101 and self.request.upgrade is None:
+            # A switch that nobody asked for would turn the next request into tunnel data.
+            self.attempt_failed(attempt, _UPSTREAM_PROTOCOL)
             return
         route = self.route
         if route.retry_enabled and route.retry.status(status) and not self.body_dropped:
