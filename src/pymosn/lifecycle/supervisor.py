@@ -30,6 +30,7 @@ from pymosn.lifecycle.sockets import BindError, ListeningSockets
 from pymosn.lifecycle.states import State
 from pymosn.observe.log import LEVELS, ErrorLog
 from pymosn.observe.metrics import WORKER, SlotTable
+from pymosn.observe.sinks import retired_slots
 from pymosn.snapshot import Snapshot
 
 DEFAULT_DRAIN: Final = 30.0
@@ -265,12 +266,16 @@ class Supervisor:
         self.sockets.keep_only(snapshot.listeners, workers)
         self._resolver.watch(wanted)
         old, self.configuration = self.configuration, new
-        self.snapshot = snapshot
+        self._use(snapshot)
         self.version = snapshot.version
         self._logs.configure(new.settings.roller, snapshot)
         if new is not old:
             self.set_log(level=self._level(), enabled=self.log.enabled)
         return _needs_restart(old, new)
+
+    def _use(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._services.subject.metrics.retired = retired_slots(self.table, snapshot)
 
     def _on_addresses_changed(self) -> None:
         self._spawn(self._update_hosts())
@@ -288,7 +293,7 @@ class Supervisor:
                 self.log.error(f"new addresses cannot be used: {error}")
                 return
             before = self.snapshot.clusters
-            self.snapshot = snapshot
+            self._use(snapshot)
             self.crew.now_serving(_serving(snapshot))
             for name, cluster in snapshot.clusters.items():
                 if name not in before or before[name].hosts != cluster.hosts:

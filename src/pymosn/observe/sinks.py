@@ -15,12 +15,16 @@ from typing import Any, Final
 from pymosn.observe.metrics import (
     BUCKETS,
     COUNTER,
+    DOWNSTREAM,
     GAUGE,
     HISTOGRAM,
     HISTOGRAM_SLOTS,
+    UPSTREAM_CLUSTER,
+    UPSTREAM_HOST,
     MetricSet,
     SlotTable,
 )
+from pymosn.snapshot import Snapshot
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _FOREIGN: Final = re.compile(r"[^a-zA-Z0-9_:]")
@@ -35,19 +39,22 @@ class Histogram:
 
     __slots__ = ("buckets", "count", "maximum", "minimum", "total")
 
-    def __init__(self, segments: Sequence[memoryview], slot: int) -> None:
+    def __init__(self, segments: Sequence[memoryview], slots: Iterable[int]) -> None:
         self.count = self.total = self.minimum = self.maximum = 0
         self.buckets = [0] * (len(BUCKETS) + 1)
-        for values in segments:
-            if not values[slot]:
-                continue
-            low, high = values[slot + 2], values[slot + 3]
-            self.minimum = min(self.minimum, low) if self.count else low
-            self.maximum = max(self.maximum, high)
-            self.count += values[slot]
-            self.total += values[slot + 1]
-            for index in range(HISTOGRAM_SLOTS - 4):
-                self.buckets[index] += values[slot + 4 + index]
+        for slot in slots:
+            for values in segments:
+                if values[slot]:
+                    self._add(values[slot : slot + HISTOGRAM_SLOTS])
+
+    def _add(self, part: memoryview) -> None:
+        low, high = part[2], part[3]
+        self.minimum = min(self.minimum, low) if self.count else low
+        self.maximum = max(self.maximum, high)
+        self.count += part[0]
+        self.total += part[1]
+        for index in range(HISTOGRAM_SLOTS - 4):
+            self.buckets[index] += part[4 + index]
 
     def percentile(self, percent: float) -> float:
         """Estimate a percentile by interpolating in its bucket."""
@@ -96,23 +103,30 @@ class Metrics:
         self.exclusions = exclusions or Exclusions()
         self.lazy = False
         """Leave out sets that nothing was ever counted in."""
+        self.retired: frozenset[int] = frozenset()
+        """First slots of sets whose listener, cluster or host is gone: left out themselves, but
+        still part of totals, which never fall."""
 
     def values(self) -> Iterator[tuple[MetricSet, str, str, int | Histogram]]:
         """Yield ``(set, key, kind, value)`` for everything that is wanted."""
         segments = self._segments()
+        parts = _parts(self._table)
         for metrics in self._table:
-            if self.exclusions.excludes_set(metrics) or (
-                self.lazy and not _touched(metrics, segments)
-            ):
+            if self.exclusions.excludes_set(metrics) or metrics.slot in self.retired:
+                continue
+            bases = parts.get(metrics.slot, [metrics])
+            if self.lazy and not any(_touched(part, segments) for part in bases):
                 continue
             for key, kind in metrics.layout.keys:
                 if self.exclusions.excludes_key(key):
                     continue
-                slot = metrics.slot + metrics.layout.offset(key)
+                offset = metrics.layout.offset(key)
+                slots = [part.slot + offset for part in bases if offset < part.layout.size]
                 if kind == HISTOGRAM:
-                    yield metrics, key, kind, Histogram(segments, slot)
+                    yield metrics, key, kind, Histogram(segments, slots)
                 else:
-                    yield metrics, key, kind, sum(values[slot] for values in segments)
+                    total = sum(values[slot] for values in segments for slot in slots)
+                    yield metrics, key, kind, total
 
     def text_values(self) -> Iterator[tuple[MetricSet, str, int]]:
         """Yield ``(set, key, value)`` with histograms as ``_min`` and ``_max``, as MOSN shows."""
@@ -204,6 +218,43 @@ def _add_histogram(
     families.add(seconds, HISTOGRAM, {**labels, "le": "+Inf"}, value.count, "_bucket")
     families.add(seconds, HISTOGRAM, labels, value.total / _NANOSECONDS, "_sum")
     families.add(seconds, HISTOGRAM, labels, value.count, "_count")
+
+
+def _parts(table: SlotTable) -> dict[int, list[MetricSet]]:
+    """Return the sets that each total is the sum of, by the total's slot.
+
+    The same as ``SlotTable.parts``, for all sets at once.
+    """
+    listeners = [metrics for metrics in table if _is_listener(metrics)]
+    hosts: dict[str, list[MetricSet]] = {}
+    for metrics in table:
+        if metrics.layout is UPSTREAM_HOST:
+            hosts.setdefault(dict(metrics.labels)["cluster"], []).append(metrics)
+    parts: dict[int, list[MetricSet]] = {}
+    for metrics in table:
+        if metrics.layout is DOWNSTREAM and not _is_listener(metrics):
+            parts[metrics.slot] = listeners
+        elif metrics.layout is UPSTREAM_CLUSTER:
+            parts[metrics.slot] = [metrics, *hosts.get(dict(metrics.labels)["cluster"], ())]
+    return parts
+
+
+def retired_slots(table: SlotTable, snapshot: Snapshot) -> frozenset[int]:
+    """Return the first slots of the sets that belong to nothing in ``snapshot``."""
+    used = {item.stats_slot for item in snapshot.listeners}
+    for cluster in snapshot.clusters.values():
+        used.add(cluster.stats_slot)
+        used.update(host.stats_slot for host in cluster.hosts)
+    return frozenset(
+        metrics.slot
+        for metrics in table
+        if metrics.slot not in used
+        and (metrics.layout in (UPSTREAM_HOST, UPSTREAM_CLUSTER) or _is_listener(metrics))
+    )
+
+
+def _is_listener(metrics: MetricSet) -> bool:
+    return metrics.layout is DOWNSTREAM and ("proxy", "global") not in metrics.labels
 
 
 def _touched(metrics: MetricSet, segments: Sequence[memoryview]) -> bool:
