@@ -21,7 +21,7 @@ def unescape(raw: bytes, keep: bool) -> bytes:
     for index in range(1, len(pieces)):
         piece = pieces[index]
         value = _hex_value(piece)
-        if value < 0 or (keep and (value == 0x2F or value == 0x25)):
+        if value < 0 or (keep and value in (0x2F, 0x25)):
             out.append(b"%" + piece)
         else:
             out.append(_BYTES[value : value + 1] + piece[2:])

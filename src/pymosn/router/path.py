@@ -65,7 +65,7 @@ def _scan(target: bytes) -> int:
         byte = raw[at]
         if byte == 63:
             return at
-        if byte == 37 or (slash and (byte == 47 or byte == 46)):
+        if byte == 37 or (slash and byte in (46, 47)):
             return -1
         slash = byte == 47
         at += 1
