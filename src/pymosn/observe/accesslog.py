@@ -8,7 +8,7 @@ exchange.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -52,7 +52,7 @@ class AccessLog:
         self.flush_interval = flush_interval
         self.dropped = 0
         self.error = ""
-        self._format = None if json else Format(format)
+        self._format: Any = None if json else Format(format)
         self._json = JsonLine(json) if json else None
         self._buffer: list[bytes] = []
         self._size = 0

@@ -3,6 +3,7 @@
 Pure functions of bytes; malformed escapes are text, never errors.
 """
 
+
 def raw_path(target: bytes) -> bytes:
     """Return the target without its query."""
     at = target.find(b"?")
@@ -63,7 +64,7 @@ def parameter(query: bytes, name: bytes) -> bytes | None:
         return None
     for pair in query.split(b"&"):
         key, _, value = pair.partition(b"=")
-        if key == name or (b"%" in key or b"+" in key) and _form_value(key) == name:
+        if key == name or ((b"%" in key or b"+" in key) and _form_value(key) == name):
             return _form_value(value)
     return None
 
@@ -85,8 +86,6 @@ _BYTES = bytes(range(256))
 _HEX = bytes(
     int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else 255 for byte in range(256)
 )
-_PATH_BYTES = (
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/"
-)
+_PATH_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/"
 """RFC 3986 §3.3: pchar and the slash."""
 _PATH = bytes(1 if byte in _PATH_BYTES else 0 for byte in range(256))

@@ -74,10 +74,7 @@ def _scan(target: bytes) -> int:
 
 def _is_normal(path: bytes) -> bool:
     return path[:1] == b"/" and not (
-        b"//" in path
-        or b"/./" in path
-        or b"/../" in path
-        or path.endswith((b"/.", b"/.."))
+        b"//" in path or b"/./" in path or b"/../" in path or path.endswith((b"/.", b"/.."))
     )
 
 

@@ -73,7 +73,9 @@ class RetryRules:
         elif policy.enabled:
             on_status = ON_STATUS_CODES if policy.status_codes else ON_5XX
             self.conditions = on_status | ON_CONNECT_FAILURE | ON_RESET | ON_TIMEOUT
-        self.on_status = self.conditions & (ON_5XX | ON_GATEWAY_ERROR | ON_4XX | ON_STATUS_CODES) != 0
+        self.on_status = (
+            self.conditions & (ON_5XX | ON_GATEWAY_ERROR | ON_4XX | ON_STATUS_CODES) != 0
+        )
         self.non_idempotent = self.conditions & NON_IDEMPOTENT != 0
 
     def status(self, status: int) -> bool:

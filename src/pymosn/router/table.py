@@ -134,7 +134,9 @@ def split_authority(authority: bytes) -> tuple[bytes, bytes]:
     return authority[:colon], authority[colon + 1 :]
 
 
-def _entry(router: snapshot.Router, host: snapshot.VirtualHost, route: snapshot.Route) -> RouteEntry:
+def _entry(
+    router: snapshot.Router, host: snapshot.VirtualHost, route: snapshot.Route
+) -> RouteEntry:
     try:
         return RouteEntry(router, host, route)
     except ValueError as error:

@@ -5,7 +5,7 @@ made harmless, so they are two classes.
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from pymosn.stream.stream import Stream
 from pymosn.stream.texts import header_safe, log_safe
@@ -27,7 +27,7 @@ class Format:
         """Raises ``ValueError``, saying where, for ``%%`` and for a token that does not end."""
         self.text = text
         # Literals, and None where the variables' values go.
-        self._pieces: list[bytes | None] = []
+        self._pieces: list[Any] = []
         self._variables: list[Variable] = []
         self._places: list[int] = []
         for part in _log_parts(text):
@@ -134,8 +134,8 @@ def _log_parts(text: str) -> list[bytes | Variable]:
     return parts
 
 
-def _header_parts(text: str) -> list[bytes | Variable]:
-    parts: list[bytes | Variable] = []
+def _header_parts(text: str) -> list[Any]:
+    parts: list[Any] = []
     literal = ""
     at = 0
     while at < len(text):

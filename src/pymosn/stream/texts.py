@@ -49,7 +49,10 @@ def log_safe(value: bytes) -> bytes:
     if _first_unsafe(value) < 0:
         return value
     return b"".join(
-        [b"\\x%02X" % byte if byte < 32 or byte in (127, 92) else _BYTES[byte : byte + 1] for byte in value]
+        [
+            b"\\x%02X" % byte if byte < 32 or byte in (127, 92) else _BYTES[byte : byte + 1]
+            for byte in value
+        ]
     )
 
 
@@ -59,7 +62,9 @@ def header_safe(value: bytes) -> bytes:
         return value
     return b"".join(
         [
-            b"%%%02X" % byte if (byte < 32 and byte != 9) or byte == 127 else _BYTES[byte : byte + 1]
+            b"%%%02X" % byte
+            if (byte < 32 and byte != 9) or byte == 127
+            else _BYTES[byte : byte + 1]
             for byte in value
         ]
     )

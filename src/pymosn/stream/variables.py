@@ -38,7 +38,7 @@ class Variable:
         self.trusted = trusted
         self.numeric = numeric
 
-    def value(self, stream: Stream) -> bytes | None:
+    def value(self, stream: Stream) -> bytes | None:  # noqa: ARG002 -- subclasses read it
         """Return the value, None when the stream has none."""
         return None
 

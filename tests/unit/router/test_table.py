@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pymosn.message import RequestHead
 from pymosn.router.path import read_target
 from pymosn.router.table import RouteTable, split_authority
@@ -223,9 +224,5 @@ def test_the_cost_does_not_grow_with_the_number_of_routes(kind):
 
 
 def test_regular_expressions_behind_the_match_are_not_tried():
-    found = routes(
-        to("a", kind="prefix", value="/"), *[to("b", kind="regex", value="x")] * 100
-    )
+    found = routes(to("a", kind="prefix", value="/"), *[to("b", kind="regex", value="x")] * 100)
     assert steps(found, request(target=b"/x")) <= 4
-
-
