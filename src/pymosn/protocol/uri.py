@@ -10,6 +10,18 @@ def raw_path(target: bytes) -> bytes:
     return target if at < 0 else target[:at]
 
 
+def lowered(text: bytes) -> bytes:
+    """Return ``text`` in lower case; itself when it is already."""
+    raw = text
+    size = len(text)
+    at = 0
+    while at < size:
+        if raw[at] >= 65 and raw[at] <= 90:
+            return text.lower()
+        at += 1
+    return text
+
+
 def unescape(raw: bytes, keep: bool) -> bytes:
     """Decode ``%XX``; what is not two hexadecimal digits stays.
 

@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Any, Final
 
-from pymosn.protocol.uri import parameter
+from pymosn.protocol.uri import lowered, parameter
 from pymosn.router.pattern import compile_pattern
 from pymosn.snapshot import RouteMatch, ValueMatch
 from pymosn.stream.stream import Stream
@@ -139,7 +139,7 @@ class RouteMatcher:
         if kind == _PREFIX:
             return path.startswith(self.expected)
         if kind == _PATH:
-            return path.lower() == self.expected
+            return lowered(path) == self.expected
         if kind == _REGEX:
             return self.pattern.search(path) is not None
         return True
