@@ -65,7 +65,7 @@ def _scan(target: bytes) -> int:
         byte = raw[at]
         if byte == 63:
             return at
-        if byte == 37 or (slash and (byte == 47 or byte == 46)):
+        if byte == 37 or (slash and byte in (46, 47)):
             return -1
         slash = byte == 47
         at += 1
@@ -74,10 +74,7 @@ def _scan(target: bytes) -> int:
 
 def _is_normal(path: bytes) -> bool:
     return path[:1] == b"/" and not (
-        b"//" in path
-        or b"/./" in path
-        or b"/../" in path
-        or path.endswith((b"/.", b"/.."))
+        b"//" in path or b"/./" in path or b"/../" in path or path.endswith((b"/.", b"/.."))
     )
 
 
