@@ -22,8 +22,9 @@ from tests.support.forward import Forwarded, forwarded_requests, forwarded_respo
 from tests.support.smuggling import FRAMED, REFUSED, RESPONSES
 
 CODEC = installed()
+EXAMPLES = int(os.environ.get("PYMOSN_EXAMPLES", "2000"))
 MANY = settings(
-    max_examples=int(os.environ.get("PYMOSN_EXAMPLES", "2000")),
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -340,12 +341,14 @@ def damaged(draw: st.DrawFn, messages: st.SearchStrategy[bytes]) -> bytes:
     return b"".join(pieces)
 
 
+@pytest.mark.timeout(120 + EXAMPLES // 5)
 @MANY
 @given(damaged(requests()))
 def test_generated_requests(data: bytes) -> None:
     check_requests(CODEC, data)
 
 
+@pytest.mark.timeout(120 + EXAMPLES // 5)
 @MANY
 @given(damaged(responses()), st.sampled_from((b"GET", b"GET", b"HEAD", b"POST")))
 def test_generated_responses(data: bytes, method: bytes) -> None:
