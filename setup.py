@@ -38,6 +38,9 @@ def extension(source: Path) -> Extension:
     )
 
 
+CORES = len(os.sched_getaffinity(0))
+
+
 setup(
     ext_modules=cythonize(
         [extension(source) for source in compiled_sources()],
@@ -50,7 +53,8 @@ setup(
             "cdivision": True,
             "binding": True,
         },
-        nthreads=len(os.sched_getaffinity(0)),
+        nthreads=CORES,
         build_dir="build/c",
     ),
+    options={"build_ext": {"parallel": CORES}},
 )

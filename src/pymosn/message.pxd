@@ -57,3 +57,4 @@ cdef bint _same(const unsigned char *raw, Py_ssize_t at, const unsigned char *na
 @cython.locals(raw='const unsigned char *')
 cdef bytes _trimmed(bytes data, Py_ssize_t start, Py_ssize_t end)
 cdef bint _line_is(bytes line, bytes name)
+cpdef bint is_idempotent(bytes method)

@@ -188,6 +188,11 @@ class ResponseHead(Head):
         self.reason = b""
 
 
+def is_idempotent(method: bytes) -> bool:
+    """Say whether a request with ``method`` may be sent twice (RFC 9110 §9.2.2)."""
+    return method == b"GET" or method in _IDEMPOTENT
+
+
 def check_field(name: bytes, value: bytes) -> None:
     """Raise ``ValueError`` unless the pair may be sent as a header line (RFC 9110 §5)."""
     if not name or not set(name) <= _TOKEN_BYTES:
@@ -224,6 +229,7 @@ def _line_is(line: bytes, name: bytes) -> bool:
     return len(line) > size and line[size] == 58 and _same(line, 0, name, size)
 
 
+_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))
 _TOKEN_BYTES = frozenset(
     b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )

@@ -178,7 +178,8 @@ class Connection(Source):
                 return
         if events & _HANGUP:
             self.hangup = True
-            if self.paused and events & _ERROR:
+            if events & _ERROR and (self.paused or self.eof):
+                # No read would tell: none is made, or it still answers with the end of stream.
                 self._shut(self._reactor.socket_error(self.fd) or _ECONNRESET)
                 return
         if events & ~_OUT:

@@ -21,6 +21,11 @@ import sys
 import traceback
 
 
+cdef extern from "Python.h":
+    ctypedef struct PyObject:
+        pass
+    int PyList_SetSlice(object list, Py_ssize_t low, Py_ssize_t high, PyObject *items) except -1
+
 cdef extern from "<time.h>" nogil:
     struct timespec:
         long tv_sec
@@ -390,7 +395,7 @@ cdef class Reactor:
             PyErr_CheckSignals()
             count = 0
         for index in range(count):
-            fd = <unsigned int>(events[index].data.u64 & 0xffffffff)
+            fd = <unsigned int>events[index].data.u64
             if fd >= <unsigned int>PyList_GET_SIZE(self._sources):
                 continue
             found = <object>PyList_GET_ITEM(self._sources, fd)
@@ -424,7 +429,7 @@ cdef class Reactor:
             except Exception:
                 self._report(source)
             index += 1
-        self._flushes.clear()
+        PyList_SetSlice(self._flushes, 0, index, NULL)
 
     cdef void _run_deferred(self):
         cdef list work = self._deferred

@@ -64,10 +64,14 @@ cdef class MessageReader:
         allowed='const unsigned char *', interesting='const unsigned char *', size=Py_ssize_t,
         count=int, start=Py_ssize_t, name_size=Py_ssize_t, value=Py_ssize_t)
     cdef Py_ssize_t _fields(self, Head head, Py_ssize_t at, Py_ssize_t limit) except -2
-    @cython.locals(scannable=bytes, raw='const unsigned char *', end=Py_ssize_t, request=RequestHead)
+    @cython.locals(scannable=bytes, raw='const unsigned char *', end=Py_ssize_t, letter=int)
     cdef int _special(
         self, Head head, Py_ssize_t start, Py_ssize_t size, Py_ssize_t value,
         Py_ssize_t following) except -2
+    @cython.locals(raw='const unsigned char *', request=RequestHead)
+    cdef int _special_request(
+        self, Head head, Py_ssize_t start, Py_ssize_t size, Py_ssize_t value,
+        Py_ssize_t end) except -2
     @cython.locals(
         scannable=bytes, raw='const unsigned char *', allowed='const unsigned char *', at=Py_ssize_t,
         request=RequestHead)

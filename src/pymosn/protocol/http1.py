@@ -424,42 +424,52 @@ class MessageReader:
         return at + 2
 
     def _special(self, head: Head, start: int, size: int, value: int, following: int) -> int:
-        """Note a line that frames the message or is meant for this hop only (RFC 9110 §7.6.1)."""
+        """Note a line that frames the message or is meant for this hop only (RFC 9110 §7.6.1).
+
+        The first letter is checked before the name: most lines of these lengths are others.
+        """
         raw = self.buffer
+        letter = raw[start] | 32
         end = following - 2
         while end > value and (raw[end - 1] == 32 or raw[end - 1] == 9):
             end -= 1
-        if size == 4:
-            if self.is_request and _name_is(raw, start, _N_HOST, 4):
-                return self._host(head, value, end)
-        elif size == 14:
-            if _name_is(raw, start, _N_CONTENT_LENGTH, 14):
+        if letter == 99:  # c
+            if size == 14 and _name_is(raw, start, _N_CONTENT_LENGTH, 14):
                 return self._content_length(head, value, end)
-        elif size == 10:
-            if _name_is(raw, start, _N_CONNECTION, 10):
+            if size == 10 and _name_is(raw, start, _N_CONNECTION, 10):
                 head.cut(start, following)
+                if end - value == 10 and _name_is(raw, value, _N_KEEP_ALIVE, 10):
+                    self._keep = True
+                    return 0
                 return self._connection(raw[value:end])
-            elif _name_is(raw, start, _N_KEEP_ALIVE, 10):
-                head.cut(start, following)
-        elif size == 17:
-            if _name_is(raw, start, _N_TRANSFER_ENCODING, 17):
+        elif letter == 116:  # t
+            if size == 17 and _name_is(raw, start, _N_TRANSFER_ENCODING, 17):
                 head.cut(start, following)
                 return self._transfer_encoding(raw[value:end])
-        elif size == 7:
-            if _name_is(raw, start, _N_UPGRADE, 7):
-                self._upgrade(raw[value:end])
-                head.cut(start, following)
-        elif size == 6:
-            if self.is_request and _name_is(raw, start, _N_EXPECT, 6):
-                return self._expect(raw[value:end])
-        elif size == 2:
-            if _name_is(raw, start, _N_TE, 2):
+            if size == 2 and _name_is(raw, start, _N_TE, 2):
                 self._te(raw[value:end])
                 head.cut(start, following)
-        elif size == 16:
-            if _name_is(raw, start, _N_PROXY_CONNECTION, 16):
+        elif letter == 107:  # k
+            if size == 10 and _name_is(raw, start, _N_KEEP_ALIVE, 10):
                 head.cut(start, following)
-        elif self.is_request and _name_is(raw, start, _N_X_MOSN, 7):
+        elif letter == 117:  # u
+            if size == 7 and _name_is(raw, start, _N_UPGRADE, 7):
+                self._upgrade(raw[value:end])
+                head.cut(start, following)
+        elif letter == 112:  # p
+            if size == 16 and _name_is(raw, start, _N_PROXY_CONNECTION, 16):
+                head.cut(start, following)
+        elif self.is_request:
+            return self._special_request(head, start, size, value, end)
+        return 0
+
+    def _special_request(self, head: Head, start: int, size: int, value: int, end: int) -> int:
+        raw = self.buffer
+        if size == 4 and _name_is(raw, start, _N_HOST, 4):
+            return self._host(head, value, end)
+        if size == 6 and _name_is(raw, start, _N_EXPECT, 6):
+            return self._expect(raw[value:end])
+        if size > 17 and _name_is(raw, start, _N_X_MOSN, 7):
             # x-mosn-try-timeout and x-mosn-global-timeout: looked up only when announced here.
             request = head
             request.timeouts = True
@@ -508,9 +518,6 @@ class MessageReader:
         return self._fail(self._bad(), "the Transfer-Encoding is malformed")
 
     def _connection(self, value: bytes) -> int:
-        if len(value) == 10 and _name_is(value, 0, _N_KEEP_ALIVE, 10):
-            self._keep = True
-            return 0
         for item in value.split(b","):
             option = item.strip(b" \t").lower()
             if option == b"close":

@@ -36,6 +36,22 @@ class HttpAcceptor(Acceptor):
         self.max_connections = max_connections
         self.is_unix = is_unix
 
+    def active(self) -> int:
+        """Return the number of open connections."""
+        return len(self.proxy.connections)
+
+    def exchanges(self) -> int:
+        """Return the number of exchanges under way."""
+        return self.proxy.active
+
+    def drain(self) -> None:
+        """Close every connection after its current exchange."""
+        self.proxy.drain()
+
+    def close(self) -> None:
+        """Close every connection now."""
+        self.proxy.close()
+
     def on_accept(self, fd: int, peer: bytes) -> None:
         reactor = self.reactor
         proxy = self.proxy

@@ -1,13 +1,12 @@
 cimport cython
 
-from pymosn.message cimport Head, RequestHead, ResponseHead
+from pymosn.message cimport Head, RequestHead, ResponseHead, is_idempotent
 from pymosn.network.connection cimport Connection
 from pymosn.network.reactor cimport Reactor, Timer
 from pymosn.proxy.attempt cimport Attempt
 from pymosn.proxy.exchange cimport Request, Response
 from pymosn.proxy.filters cimport FilterChain, Hook
 from pymosn.proxy.http cimport HttpProxy
-from pymosn.proxy.retry cimport may_repeat, retry_on_reset, retry_on_status
 from pymosn.router.path cimport read_target
 from pymosn.router.action cimport RouteEntry
 from pymosn.router.table cimport RouteTable
@@ -20,7 +19,7 @@ cdef int _BEFORE_ROUTE, _MATCH_ROUTE, _AFTER_ROUTE, _CHOOSE_HOST, _AFTER_HOST, _
 cdef int _BEFORE_SEND, _RESPOND, _TUNNEL, _DONE
 cdef Py_ssize_t _HELD_BYTES
 cdef int _MAX_RESTARTS, _READY, _WAITING, _NO_HOST, _NO_ROUTE, _OVERFLOW, _GLOBAL_TIMEOUT
-cdef int _DOWNSTREAM_CLOSED, _UPSTREAM_CLOSED, _CONNECT_FAILED, _CONNECT_TIMEOUT
+cdef int _DOWNSTREAM_CLOSED, _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL, _CONNECT_FAILED, _CONNECT_TIMEOUT
 cdef int _FILTER_FAILED, _TERMINATED, _FAILED_FLAGS, _REDIRECT, _DIRECT
 
 
@@ -62,7 +61,7 @@ cdef class ProxyStream(Stream):
 
     @cython.locals(phase=int, filters=FilterChain)
     cdef void _run(self)
-    @cython.locals(routes=RouteTable)
+    @cython.locals(routes=RouteTable, route=RouteEntry)
     cdef void _match_route(self)
     @cython.locals(route=RouteEntry, head=ResponseHead, cluster=UpstreamCluster, limits=Limits, host=UpstreamHost)
     cdef bint _choose_host(self) except? 0
@@ -139,6 +138,7 @@ cdef class ProxyStream(Stream):
     cdef void _read_timeout_variables(self)
 
     cdef bint _must_be_careful(self)
+    cdef bint _may_repeat(self, RouteEntry route)
     cdef void _hold_response(self, bytes data, bint end)
     @cython.locals(attempt=Attempt)
     cdef void _abandon_attempt(self)

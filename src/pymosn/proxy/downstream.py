@@ -13,13 +13,13 @@ import asyncio
 import sys
 from typing import Final
 
-from pymosn.message import Head, RequestHead, ResponseHead
+from pymosn.message import Head, RequestHead, ResponseHead, is_idempotent
 from pymosn.network.reactor import Timer
 from pymosn.protocol.http1 import reason as reason_phrase
 from pymosn.proxy.attempt import Attempt
 from pymosn.proxy.exchange import Request, Response
 from pymosn.proxy.filters import FilterStatus
-from pymosn.proxy.retry import may_repeat, retry_on_reset, retry_on_status
+from pymosn.router.action import DIRECT, REDIRECT, RouteEntry
 from pymosn.router.path import read_target
 from pymosn.stream.pool import READY, WAITING
 from pymosn.stream.stream import (
@@ -36,6 +36,7 @@ from pymosn.stream.stream import (
     TERMINATED,
     UPSTREAM_CLOSED,
     UPSTREAM_OVERFLOW,
+    UPSTREAM_PROTOCOL,
     ConnectionInfo,
     Stream,
     StreamSender,
@@ -82,13 +83,14 @@ _OVERFLOW = OVERFLOW
 _GLOBAL_TIMEOUT = GLOBAL_TIMEOUT
 _DOWNSTREAM_CLOSED = DOWNSTREAM_CLOSED
 _UPSTREAM_CLOSED = UPSTREAM_CLOSED
+_UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
 _CONNECT_FAILED = CONNECT_FAILED
 _CONNECT_TIMEOUT = CONNECT_TIMEOUT
 _FILTER_FAILED = FILTER_FAILED
 _TERMINATED = TERMINATED
 _FAILED_FLAGS = FAILED_FLAGS
-_REDIRECT = 1
-_DIRECT = 2
+_REDIRECT = REDIRECT
+_DIRECT = DIRECT
 
 
 class ProxyStream(Stream):
@@ -213,7 +215,10 @@ class ProxyStream(Stream):
 
     def _match_route(self) -> None:
         routes = self.proxy.routes
-        self.route = None if routes is None else routes.match(self)
+        route = None if routes is None else routes.match(self)
+        self.route = route
+        if route is not None:
+            self.route_name = route.name
 
     def _choose_host(self) -> bool:
         """Find where the request goes; False when it was answered here (spec §4.2)."""
@@ -267,6 +272,8 @@ class ProxyStream(Stream):
 
     def _start_attempt(self) -> None:
         host = self.host
+        if self.route.host_per_attempt:
+            self.route.rewrite_host(self)
         attempt = Attempt.__new__(Attempt)
         attempt.enter(self, host)
         self.attempt = attempt
@@ -279,7 +286,7 @@ class ProxyStream(Stream):
             self.upstream_ready(attempt)
         elif result != _WAITING:
             self.attempt_failed(attempt, result)
-        elif self.timeout > 0 and self.request_ended:
+        elif self.timeout > 0:
             self._arm_timer()
 
     def upstream_ready(self, attempt: Attempt) -> None:
@@ -349,11 +356,13 @@ class ProxyStream(Stream):
             return False
         if reason == _UPSTREAM_CLOSED and self.was_reused and not self.free_retry_used:
             # The origin closed a connection that it had kept: nobody's policy, no fault.
-            if may_repeat(self.request.method):
+            if is_idempotent(self.request.method):
                 self.free_retry_used = True
                 return self._retry(0.0)
             return False
-        if not retry_on_reset(route, reason, self.request.method):
+        if not route.retry.failure(reason):
+            return False
+        if reason not in (_CONNECT_FAILED, _CONNECT_TIMEOUT) and not self._may_repeat(route):
             return False
         return self._retry_by_policy()
 
@@ -411,11 +420,13 @@ class ProxyStream(Stream):
             if self.sender is not None and self.phase == _UPSTREAM:
                 self.sender.send_headers(head, False)
             return
+        if status == 101 and self.request.upgrade is None:
+            # A switch that nobody asked for would turn the next request into tunnel data.
+            self.attempt_failed(attempt, _UPSTREAM_PROTOCOL)
+            return
         route = self.route
-        if route.retry_enabled and not self.body_dropped and retry_on_status(
-            route, status, self.request.method
-        ):
-            if self._retry_by_policy():
+        if route.retry_enabled and route.retry.status(status) and not self.body_dropped:
+            if self._may_repeat(route) and self._retry_by_policy():
                 self.attempt = None
                 attempt.discard(status, end)
                 return
@@ -895,7 +906,11 @@ class ProxyStream(Stream):
     # -- the end -------------------------------------------------------------------------------
 
     def _must_be_careful(self) -> bool:
-        return not may_repeat(self.request.method) or self.body_dropped
+        """Say whether the request could not be sent again if its connection proves dead."""
+        return self.body_dropped or not is_idempotent(self.request.method)
+
+    def _may_repeat(self, route: RouteEntry) -> bool:
+        return route.retry.non_idempotent or is_idempotent(self.request.method)
 
     def _hold_response(self, data: bytes, end: bool) -> None:
         if self.held is None:

@@ -27,6 +27,7 @@ cdef class ConnectionInfo:
     cdef public str protocol
     cdef readonly object listener
     cdef public bytes peer_ip
+    cdef public bytes peer_text, local_text
 
 
 cdef class Stream(StreamReceiver):
@@ -40,11 +41,12 @@ cdef class Stream(StreamReceiver):
     cdef public bytes path
     cdef public bytes query
     cdef public str cluster_name
+    cdef public str route_name
+    cdef public str details
     cdef readonly object upstream_host
     cdef readonly long upstream_connection_id
     cdef public double draw
     cdef public dict variables
-    cdef public str details
     cdef readonly int attempts
 
     cdef void begin(self, ConnectionInfo connection, long now)

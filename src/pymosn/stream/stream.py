@@ -8,8 +8,9 @@ Errors are data: a reason from the table below, never an exception.
 """
 
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
+from pymosn.message import RequestHead, ResponseHead
 from pymosn.network.connection import Handler
 from pymosn.network.reactor import Reactive
 
@@ -130,10 +131,44 @@ class StreamSender(Handler):
 class Stream(StreamReceiver):
     """What is known about one exchange.  Times are nanoseconds of the reactor's clock."""
 
+    def __init__(
+        self,
+        connection: "ConnectionInfo | None" = None,
+        request: RequestHead | None = None,
+        response: ResponseHead | None = None,
+        *,
+        started: int = 0,
+        request_received: int = 0,
+        response_received: int = 0,
+        upstream_sent: int = 0,
+        finished: int = 0,
+        bytes_received: int = 0,
+        bytes_sent: int = 0,
+        upstream_host: object = None,
+        upstream_connection_id: int = 0,
+        attempts: int = 0,
+    ) -> None:
+        """A stream with the given facts, for filters' tests and tools; a proxy's own are filled
+        in as the exchange goes on."""
+        if connection is None:
+            connection = ConnectionInfo(0, b"", b"", "Http1", None)
+        self.begin(connection, started)
+        self.request: RequestHead = request  # type: ignore[assignment]
+        self.response: ResponseHead | None = response
+        self.request_received = request_received
+        self.response_received = response_received
+        self.upstream_sent = upstream_sent
+        self.finished = finished
+        self.bytes_received = bytes_received
+        self.bytes_sent = bytes_sent
+        self.upstream_host: Any = upstream_host
+        self.upstream_connection_id = upstream_connection_id
+        self.attempts = attempts
+
     def begin(self, connection: "ConnectionInfo", now: int) -> None:
         """Start an exchange on ``connection``."""
         self.connection = connection
-        self.request = None
+        self.request = None  # type: ignore[assignment]
         self.response = None
         self.started = now
         self.request_received = 0
@@ -147,12 +182,13 @@ class Stream(StreamReceiver):
         self.path = b""
         self.query = b""
         self.cluster_name = ""
+        self.route_name = ""
+        self.details = ""
         self.upstream_host = None
         self.upstream_connection_id = 0
-        self.draw = 0
-        self.variables = None
+        self.draw = 0.0
+        self.variables: dict[str, object] | None = None
         self.attempts = 0
-        self.details = ""
 
     def variable(self, name: str) -> object:
         """Return a variable that was set on this stream, or None."""
@@ -177,7 +213,9 @@ class ConnectionInfo:
         self.local = local
         self.protocol = protocol
         self.listener = listener
-        self.peer_ip = None
+        self.peer_ip: bytes | None = None
+        self.peer_text: bytes | None = None
+        self.local_text: bytes | None = None
 
 
 class StreamFactory(Reactive):

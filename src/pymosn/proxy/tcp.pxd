@@ -1,0 +1,93 @@
+cimport cython
+
+from pymosn.network.connection cimport Connection, Handler
+from pymosn.network.listener cimport Acceptor
+from pymosn.network.reactor cimport Reactive, Reactor, Timer
+from pymosn.observe.metrics cimport DownstreamStats
+from pymosn.proxy.accept cimport ConnectionIds
+from pymosn.stream.pool cimport ConnectionPool, Limits, PoolOptions
+from pymosn.stream.stream cimport ConnectionInfo, Stream
+from pymosn.upstream.cluster cimport UpstreamCluster
+from pymosn.upstream.hosts cimport UpstreamHost
+
+cdef int _CONNECTING, _OPEN, _ENDING, _EINPROGRESS
+cdef int _CONNECT_FAILED, _CONNECT_TIMEOUT, _DOWNSTREAM_CLOSED, _IDLE_TIMEOUT
+cdef int _NO_HOST, _NO_ROUTE, _OVERFLOW, _UPSTREAM_RESET, _NO_HEALTHY_UPSTREAM
+
+
+cdef class TcpAcceptor(Acceptor):
+    cdef readonly Reactor reactor
+    cdef readonly ConnectionIds ids
+    cdef public object listener
+    cdef readonly set sessions
+    cdef object routes
+    cdef str cluster_name
+    cdef double idle_timeout
+    cdef int max_attempts
+    cdef DownstreamStats stats
+    cdef dict clusters
+    cdef list access_logs
+    cdef long max_connections
+    cdef bint is_unix
+
+    @cython.locals(reactor=Reactor, info=ConnectionInfo, session=TcpSession)
+    cdef void on_accept(self, int fd, bytes peer)
+    cpdef void drain(self)
+    @cython.locals(session=TcpSession)
+    cpdef void close(self)
+    cpdef long active(self)
+    @cython.locals(stream=Stream)
+    cdef void finished(self, TcpSession session)
+
+
+cdef class TcpSide(Handler):
+    cdef TcpSession session
+    cdef Reactor reactor
+    cdef Connection mine
+    cdef Connection other
+
+    cdef void on_connected(self)
+    cdef void on_data(self, bytes data)
+    cdef void on_drained(self)
+    cdef void on_eof(self)
+    cdef void on_closed(self, int error)
+
+
+cdef class TcpSession(Reactive):
+    cdef TcpAcceptor acceptor
+    cdef Reactor reactor
+    cdef readonly Stream stream
+    cdef readonly Connection down
+    cdef readonly Connection up
+    cdef UpstreamCluster cluster
+    cdef UpstreamHost host
+    cdef Timer _timer
+    cdef long activity, _moved
+    cdef double _idle_timeout
+    cdef int _state, _attempts_left
+    cdef bint _counted, _connected, _timed_out, _broken, _remote, _done
+
+    @cython.locals(cluster=UpstreamCluster)
+    cdef void begin(self, str cluster_name)
+    @cython.locals(up=Connection)
+    cpdef void abort(self)
+
+    cdef void on_upstream(self)
+    cdef void end(self)
+    @cython.locals(state=int, other=Connection)
+    cdef void on_side_closed(self, TcpSide side, int error)
+    @cython.locals(left=double)
+    cdef void on_timer(self, Timer timer)
+
+    @cython.locals(host=UpstreamHost)
+    cdef void _connect_next(self, int reason)
+    @cython.locals(
+        reactor=Reactor, pool=ConnectionPool, options=PoolOptions, fd=int, error=int,
+        down=Connection, up=Connection, side=TcpSide, down_side=TcpSide)
+    cdef bint _connect(self, UpstreamHost host) except? 0
+    @cython.locals(host=UpstreamHost)
+    cdef void _connect_failed(self)
+    cdef void _refuse(self, int reason)
+    cdef void _blame(self, TcpSide side)
+    @cython.locals(stream=Stream, up=Connection, host=UpstreamHost)
+    cdef void _finish(self)
