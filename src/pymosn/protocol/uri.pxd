@@ -3,6 +3,7 @@ cimport cython
 cdef bytes _BYTES, _HEX, _PATH
 
 
+@cython.locals(raw='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t)
 cpdef bytes raw_path(bytes target)
 @cython.locals(raw='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t)
 cpdef bytes lowered(bytes text)

@@ -6,8 +6,12 @@ Pure functions of bytes; malformed escapes are text, never errors.
 
 def raw_path(target: bytes) -> bytes:
     """Return the target without its query."""
-    at = target.find(b"?")
-    return target if at < 0 else target[:at]
+    raw = target
+    size = len(target)
+    at = 0
+    while at < size and raw[at] != 63:
+        at += 1
+    return target if at == size else raw[:at]
 
 
 def lowered(text: bytes) -> bytes:

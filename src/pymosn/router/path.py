@@ -16,13 +16,15 @@ def read_target(stream: Stream) -> None:
     """Set ``stream.path`` and ``stream.query``; rewrite the request's target if it must be."""
     request = stream.request
     target = request.target
+    raw = target
+    size = len(target)
     at = _scan(target)
-    if at == len(target):
+    if at == size:
         stream.path = target
         stream.query = b""
     elif at >= 0:
-        stream.path = target[:at]
-        stream.query = target[at + 1 :]
+        stream.path = raw[:at]
+        stream.query = raw[at + 1 : size]
     else:
         path, query, forward = normalise(target)
         stream.path = path

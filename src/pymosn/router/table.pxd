@@ -37,7 +37,7 @@ cdef class SuffixTable:
     cpdef RouteIndex find(self, bytes host, bytes port)
 
 
-@cython.locals(colon=Py_ssize_t)
+@cython.locals(raw='const unsigned char *', colon=Py_ssize_t)
 cpdef tuple split_authority(bytes authority)
 @cython.locals(raw='const unsigned char *', colon=Py_ssize_t, at=Py_ssize_t)
 cdef Py_ssize_t _port_colon(bytes authority)

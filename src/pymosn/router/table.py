@@ -128,7 +128,7 @@ class SuffixTable:
                 continue
             self.steps += 1
             suffixes = self._by_length[place]
-            ports = suffixes.get(host[size - length :])
+            ports = suffixes.get(raw[size - length : size])
             if ports is not None:
                 index = ports.get(port)
                 if index is not None:
@@ -143,7 +143,8 @@ def split_authority(authority: bytes) -> tuple[bytes, bytes]:
     colon = _port_colon(authority)
     if colon < 0:
         return authority, b""
-    return authority[:colon], authority[colon + 1 :]
+    raw = authority
+    return raw[:colon], raw[colon + 1 : len(authority)]
 
 
 def _port_colon(authority: bytes) -> int:
