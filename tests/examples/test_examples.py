@@ -32,7 +32,8 @@ class Example:
 
     def __init__(self, name: str, directory: Path) -> None:
         self.directory = directory / "conf" / name
-        shutil.copytree(EXAMPLES / name, self.directory)
+        leftovers = shutil.ignore_patterns("*.sock", "logs", "__pycache__")
+        shutil.copytree(EXAMPLES / name, self.directory, ignore=leftovers)
         self.ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
         self.file = next(self.directory.glob("config.*"), None)
         if self.file is not None:
@@ -220,7 +221,8 @@ def test_unix_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_access_log(tmp_path: Path) -> None:
     with running("access-log", tmp_path, 9000) as example:
-        text, objects = (example.directory / "logs" / name for name in ("access.log", "access.json"))
+        logs = example.directory / "logs"
+        text, objects = logs / "access.log", logs / "access.json"
         example.get("/hello?a=1")
         example.get("/status/503", port=8081)
         wait_until(lambda: text.read_text() and objects.read_text(), 5, example.printed)
