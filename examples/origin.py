@@ -82,7 +82,7 @@ def make_server(address: str) -> socketserver.BaseServer:
         server = UnixServer(path, Handler)
     else:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", int(address)), Handler)
-    server.name = address  # type: ignore[attr-defined]
+    server.name = address  # type: ignore[union-attr]
     return server
 
 

@@ -1,6 +1,6 @@
 """A proxy inside an asyncio program: its configuration is a dictionary, its filter a class here.
 
-    python main.py [PORT [PORT OF THE ORIGIN]]
+python main.py [PORT [PORT OF THE ORIGIN]]
 """
 
 import asyncio
