@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from tests.support.configs import http_config, router
-from tests.support.origin import Origin
-from tests.support.process import fetch
 
 import pymosn
 from pymosn.errors import ConfigError
 from pymosn.lifecycle.sockets import BindError
+from tests.support.configs import http_config, router
+from tests.support.origin import Origin
+from tests.support.process import fetch
 
 
 def get(address: str, path: str = "/") -> "asyncio.Future[str]":
@@ -26,9 +26,7 @@ def test_two_servers_in_one_process(make_origin: Callable[..., Origin]) -> None:
             pymosn.Server(http_config(one.address)) as first,
             pymosn.Server(http_config(two.address)) as second,
         ):
-            return await asyncio.gather(
-                get(first.addresses["web"]), get(second.addresses["web"])
-            )
+            return await asyncio.gather(get(first.addresses["web"]), get(second.addresses["web"]))
 
     assert asyncio.run(run()) == ["one", "two"]
 
