@@ -569,6 +569,9 @@ class MessageReader:
             return self._fail(400, "CONNECT has no body")
         if head.minor == 0:
             self.expect_continue = False
+        if head.upgrade is not None and (self._length > 0 or self._chunked):
+            # The same goes for an upgrade, which may be ignored.
+            head.upgrade = None
         return self._begin_body(head, body, self._length > 0 or self._chunked)
 
     def _response_framing(self, body: int) -> int:

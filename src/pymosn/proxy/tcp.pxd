@@ -67,6 +67,8 @@ cdef class TcpSession(Reactive):
     cdef int _state, _attempts_left
     cdef bint _counted, _connected, _timed_out, _broken, _remote, _done
 
+    @cython.locals(stream=Stream, side=TcpSide)
+    cdef void enter(self, TcpAcceptor acceptor, ConnectionInfo info)
     @cython.locals(cluster=UpstreamCluster)
     cdef void begin(self, str cluster_name)
     @cython.locals(up=Connection)

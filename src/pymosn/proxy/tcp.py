@@ -99,7 +99,8 @@ class TcpAcceptor(Acceptor):
         info = ConnectionInfo(
             self.ids.next, peer, reactor.local_address(fd), "TCP", self.listener
         )
-        session = TcpSession(self, info)
+        session = TcpSession.__new__(TcpSession)
+        session.enter(self, info)
         try:
             session.down.open(fd, False)
         except OSError:
@@ -161,14 +162,15 @@ class TcpSide(Handler):
 class TcpSession(Reactive):
     """One downstream connection and its upstream.  Times are nanoseconds."""
 
-    def __init__(self, acceptor: TcpAcceptor, info: ConnectionInfo) -> None:
+    def enter(self, acceptor: TcpAcceptor, info: ConnectionInfo) -> None:
+        """Begin a session; its downstream connection is not opened yet."""
         self.acceptor = acceptor
-        self.reactor = self.acceptor.reactor
+        self.reactor = acceptor.reactor
         stream = Stream.__new__(Stream)
         stream.begin(info, self.reactor.now)
         self.stream = stream
         side = TcpSide(self)
-        self.down = Connection(self.reactor, side, stream.connection.peer)
+        self.down = Connection(self.reactor, side, info.peer)
         side.mine = self.down
         # What the client sends waits in the kernel until somebody can take it.
         self.down.pause_reading()

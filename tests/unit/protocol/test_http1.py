@@ -752,6 +752,18 @@ def test_upgrade(
     assert transcript.events[0][4] == [(b"Host", b"a")]
 
 
+def test_an_upgrade_has_no_body(codec: Codec) -> None:
+    """Some parsers take what follows its head for the other protocol already."""
+    lines = (b"Connection: upgrade", b"Upgrade: websocket")
+    for data in (
+        post(*lines, b"Content-Length: 1", body=b"x"),
+        post(*lines, b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
+    ):
+        assert read_every_way(codec, data, requests=True).heads[0].upgrade is None
+    head = read(codec, [post(*lines, b"Content-Length: 0")], requests=True).heads[0]
+    assert head.upgrade == b"websocket"
+
+
 @pytest.mark.parametrize(
     ("line", "version", "expected"),
     [
