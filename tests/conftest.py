@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.support.origin import Origin, Respond
 from tests.support.process import Proxy, fetch, wait_until
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from tests.support.configs import cluster, http_config, http_listener, router, tcp_listener
 from tests.support.origin import Origin
 from tests.support.process import Proxy, command, environment, fetch, run, wait_until
@@ -147,9 +148,7 @@ def test_a_bad_reload_changes_nothing(
             proxy.write(config)
         elif change == "taken":
             port = other.getsockname()[1]
-            config["servers"][0]["listeners"].append(
-                http_listener("second", f"127.0.0.1:{port}")
-            )
+            config["servers"][0]["listeners"].append(http_listener("second", f"127.0.0.1:{port}"))
             proxy.write(config)
         else:
             proxy.file.write_text(change)
@@ -214,9 +213,7 @@ def test_killing_a_worker_costs_only_its_requests(pymosn: Start, origin: Origin)
     assert len(proxy.workers) == 2
 
 
-def test_a_worker_that_dies_again_and_again_is_given_pauses(
-    pymosn: Start, origin: Origin
-) -> None:
+def test_a_worker_that_dies_again_and_again_is_given_pauses(pymosn: Start, origin: Origin) -> None:
     proxy = pymosn(http_config(origin.address))
     for _ in range(5):
         wait_until(lambda: proxy.ask_admin("/readyz").status == 200)
