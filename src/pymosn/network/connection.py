@@ -152,6 +152,7 @@ class Connection(Source):
             self.lingering = True
             self.paused = False
             self._linger_left = LINGER_BYTES
+            self._linger_progress = self.bytes_written
             self._linger_timer = Timer()
             self._reactor.arm(self._linger_timer, self, LINGER_SECONDS)
             self._reactor.defer(self)
@@ -193,6 +194,11 @@ class Connection(Source):
             self._read()
 
     def on_timer(self, timer: Timer) -> None:
+        if self._output is not None and self.bytes_written != self._linger_progress:
+            # The peer is still taking our reply.
+            self._linger_progress = self.bytes_written
+            self._reactor.arm(timer, self, LINGER_SECONDS)
+            return
         self._shut(0)
 
     def flush(self) -> None:
