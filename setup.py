@@ -17,7 +17,7 @@ SOURCE = Path("src")
 ASAN = os.environ.get("PYMOSN_ASAN") == "1"
 DEBUG = os.environ.get("PYMOSN_DEBUG") == "1" or ASAN
 
-C_FLAGS = ["-O1", "-g"] if DEBUG else ["-O3"]
+C_FLAGS = ["-O1", "-g"] if DEBUG else ["-O2", "-g0"]
 C_FLAGS += ["-Wall", "-Werror=sign-compare", "-Wno-unused-function"]
 LINK_FLAGS: list[str] = []
 if ASAN:
@@ -38,6 +38,9 @@ def extension(source: Path) -> Extension:
     )
 
 
+CORES = len(os.sched_getaffinity(0))
+
+
 setup(
     ext_modules=cythonize(
         [extension(source) for source in compiled_sources()],
@@ -50,7 +53,8 @@ setup(
             "cdivision": True,
             "binding": True,
         },
-        nthreads=len(os.sched_getaffinity(0)),
+        nthreads=CORES,
         build_dir="build/c",
     ),
+    options={"build_ext": {"parallel": CORES}},
 )

@@ -41,6 +41,7 @@ class Service:
         self.acceptor = acceptor
         self.listeners: list[Listener] = []
         self.filters: FilterChain | None = None
+        self.replaced_filters: list[FilterChain] = []
         self.access_logs: list[AccessLog] = []
 
     def stop_accepting(self) -> None:
@@ -51,10 +52,22 @@ class Service:
 
     def close(self) -> None:
         """Close filters and logs; the connections are gone or going."""
-        if self.filters is not None:
-            self.filters.close()
+        self.replace_filters(None)
+        self.close_replaced_filters()
         for log in self.access_logs:
             log.close()
+
+    def replace_filters(self, filters: FilterChain | None) -> None:
+        """Serve with these filters; exchanges under way go on with theirs."""
+        if self.filters is not None:
+            self.replaced_filters.append(self.filters)
+        self.filters = filters
+
+    def close_replaced_filters(self) -> None:
+        """Close the filters that no exchange uses any more."""
+        for filters in self.replaced_filters:
+            filters.close()
+        self.replaced_filters = []
 
 
 class Plan:
@@ -118,7 +131,8 @@ class Runtime:
         runtime = self.clusters.get(cluster)
         definition = self.snapshot.clusters.get(cluster)
         if runtime is not None and definition is not None:
-            self._set_hosts(runtime, definition, self._hosts(runtime, definition, hosts))
+            built = self._hosts(runtime, definition, hosts)
+            self._set_hosts(runtime, definition, hosts, built, runtime.hosts)
 
     def drain(self) -> None:
         """Stop accepting; every connection closes after its current exchange."""
@@ -165,6 +179,9 @@ class Runtime:
         for service in [service for service in self.retired if service.acceptor.active() == 0]:
             service.close()
             self.retired.remove(service)
+        for service in self.services.values():
+            if service.replaced_filters and service.acceptor.exchanges() == 0:
+                service.close_replaced_filters()
         self._ticking = self.reactor.call_later(FLUSH_SECONDS, self.tick)
 
     # -- building ----------------------------------------------------------------------------------
@@ -255,7 +272,8 @@ class Runtime:
         for name, cluster in plan.clusters.items():
             definition = snapshot.clusters[name]
             before = old[name].hosts if name in old else []
-            self._set_hosts(cluster, definition, plan.cluster_hosts[name], before)
+            built = plan.cluster_hosts[name]
+            self._set_hosts(cluster, definition, definition.hosts, built, before)
         for name, cluster in old.items():
             if name not in plan.clusters:
                 for host in cluster.hosts:
@@ -265,19 +283,17 @@ class Runtime:
         self,
         runtime: UpstreamCluster,
         definition: model.Cluster,
+        specs: Sequence[model.Host],
         hosts: list[UpstreamHost],
-        before: Sequence[UpstreamHost] | None = None,
+        before: Sequence[UpstreamHost],
     ) -> None:
         limits = definition.limits
         runtime.limits.configure(
             limits.connections, limits.pending, limits.requests, limits.retries
         )
-        by_address = {host.address: host for host in definition.hosts}
-        for host in hosts:
-            spec = by_address.get(host.address)
-            if spec is not None:
-                host.update(spec.hostname, spec.weight, spec.metadata, spec.healthy)
-        gone = set(runtime.hosts if before is None else before) - set(hosts)
+        for host, spec in zip(hosts, specs, strict=True):
+            host.update(spec.hostname, spec.weight, spec.metadata, spec.healthy)
+        gone = set(before) - set(hosts)
         runtime.set_hosts(hosts)
         for host in gone:
             host.pool.drain()
@@ -297,12 +313,10 @@ class Runtime:
         if service is None:
             service = Service(self._acceptor(listener, http))
             self.services[listener.name] = service
-        stats = DownstreamStats(self.slots, listener.stats_slot, snapshot.downstream_stats_slot)
+        stats = DownstreamStats(self.slots, listener.stats_slot)
         for access_log in service.access_logs:
             access_log.close()
-        if service.filters is not None:
-            service.filters.close()
-        service.filters = plan.filters[listener.name]
+        service.replace_filters(plan.filters[listener.name])
         service.access_logs = plan.access_logs[listener.name]
         if http:
             self._configure_http(service, listener, plan, stats)
@@ -311,6 +325,8 @@ class Runtime:
                 listener.filters[0], stats, self.clusters, service.access_logs,
                 listener.max_connections,
             )
+        if sockets:
+            service.stop_accepting()  # the listener has moved to another address
         for fd in sockets:
             accepting = Listener(self.reactor, service.acceptor, listener.name)
             accepting.open(fd)

@@ -322,5 +322,3 @@ class Snapshot(Struct, frozen=True):
     listeners: list[Listener] = field(default_factory=list)
     routers: dict[str, Router] = field(default_factory=dict)
     clusters: dict[str, Cluster] = field(default_factory=dict)
-    downstream_stats_slot: int = 0
-    """First slot of the ``DOWNSTREAM`` set labelled ``proxy="global"``."""

@@ -6,7 +6,6 @@ program — and passed down; nothing registers itself by being imported.
 
 import importlib
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from typing import Any
 
 from pymosn.extension.builtin import BUILTINS
@@ -24,6 +23,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], Any] = {}
+        self._installed = True
 
     @classmethod
     def standard(cls) -> "Registry":
@@ -32,9 +32,7 @@ class Registry:
         for kind, table in BUILTINS.items():
             for name, target in table.items():
                 registry.add(kind, name, target)
-        for kind in BUILTINS:
-            for point in entry_points(group=f"pymosn.{kind}"):
-                registry.add(kind, point.name, point.value)
+        registry._installed = False
         return registry
 
     def add(self, kind: str, name: str, target: Any) -> None:
@@ -45,6 +43,7 @@ class Registry:
 
     def names(self, kind: str) -> Iterator[str]:
         """Yield the registered names of a kind."""
+        self._add_installed()
         return (name for known, name in self._entries if known == kind)
 
     def get(self, kind: str, name: str) -> Any:
@@ -52,6 +51,8 @@ class Registry:
 
         Raises ``RegistryError`` with a sentence for the operator.
         """
+        if (kind, name) not in self._entries and ":" not in name:
+            self._add_installed()
         target = self._entries.get((kind, name), name if ":" in name else None)
         if target is None:
             known = ", ".join(sorted(self.names(kind))) or "none"
@@ -63,3 +64,15 @@ class Registry:
             return getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             raise RegistryError(f"{target!r} cannot be loaded: {error}") from error
+
+    def _add_installed(self) -> None:
+        """Add the installed entry points, when first something is asked for that is not built in:
+        finding them takes 4 MB."""
+        if self._installed:
+            return
+        self._installed = True
+        from importlib.metadata import entry_points  # noqa: PLC0415
+
+        for kind in BUILTINS:
+            for point in entry_points(group=f"pymosn.{kind}"):
+                self.add(kind, point.name, point.value)

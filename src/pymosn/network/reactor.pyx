@@ -21,6 +21,11 @@ import sys
 import traceback
 
 
+cdef extern from "Python.h":
+    ctypedef struct PyObject:
+        pass
+    int PyList_SetSlice(object list, Py_ssize_t low, Py_ssize_t high, PyObject *items) except -1
+
 cdef extern from "<time.h>" nogil:
     struct timespec:
         long tv_sec
@@ -275,7 +280,8 @@ cdef class Reactor:
             self.armed_timers += 1
         timer.target = target
         ticks = <long>(seconds * (1e9 / TICK_NS)) + 2
-        timer.deadline = self._tick + ticks
+        # Not from _tick: while events are dispatched, that is still the turn before's.
+        timer.deadline = self.now // TICK_NS + ticks
         if ticks < WHEEL:
             head = <Timer>PyList_GET_ITEM(self._wheel, timer.deadline & (WHEEL - 1))
             if timer.deadline < self._next_tick:
@@ -412,7 +418,7 @@ cdef class Reactor:
             PyErr_CheckSignals()
             count = 0
         for index in range(count):
-            fd = <unsigned int>(events[index].data.u64 & 0xffffffff)
+            fd = <unsigned int>events[index].data.u64
             if fd >= <unsigned int>PyList_GET_SIZE(self._sources):
                 continue
             found = <object>PyList_GET_ITEM(self._sources, fd)
@@ -446,7 +452,7 @@ cdef class Reactor:
             except Exception:
                 self._report(source)
             index += 1
-        self._flushes.clear()
+        PyList_SetSlice(self._flushes, 0, index, NULL)
 
     cdef void _run_deferred(self):
         cdef list work = self._deferred

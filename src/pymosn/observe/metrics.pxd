@@ -28,7 +28,6 @@ cdef class Slots:
 cdef class DownstreamStats:
     cdef Slots slots
     cdef Py_ssize_t base
-    cdef Py_ssize_t total
 
     cdef void add(self, Py_ssize_t offset, long amount) noexcept
     cpdef void connection_opened(self) noexcept

@@ -5,6 +5,9 @@ worker's segment and merges on read, so counters survive a worker's death.  A me
 and its labels, spec §9.1) is a run of consecutive slots described by a ``Layout``; the supervisor
 assigns the runs (``SlotTable``) and the snapshot carries the first slot of each.
 
+A set that is the sum of others (``downstream`` of ``proxy="global"``, ``upstream`` of a cluster)
+is summed when it is read (``SlotTable.parts``), not counted again for each request.
+
 A histogram is ``count, sum, min, max`` and one slot a bucket.  Durations are nanoseconds.
 """
 
@@ -208,18 +211,16 @@ class Slots:
 
 
 class DownstreamStats:
-    """The ``downstream`` set of one listener, counted together with the global one."""
+    """The ``downstream`` set of one listener."""
 
-    def __init__(self, slots: Slots, base: int, total: int) -> None:
-        """``base`` is the listener's first slot, ``total`` that of ``proxy="global"``."""
+    def __init__(self, slots: Slots, base: int) -> None:
+        """``base`` is the set's first slot."""
         self.slots = slots
         self.base = base
-        self.total = total
 
     def add(self, offset: int, amount: int) -> None:
-        """Add to the slot ``offset`` of both sets."""
+        """Add to the slot ``offset`` of the set."""
         self.slots.add(self.base + offset, amount)
-        self.slots.add(self.total + offset, amount)
 
     def connection_opened(self) -> None:
         self.add(_D_CONNECTION_TOTAL, 1)
@@ -255,9 +256,7 @@ class DownstreamStats:
         if failed:
             self.add(_D_REQUEST_FAILED, 1)
         slots.observe(self.base + _D_REQUEST_TIME, duration)
-        slots.observe(self.total + _D_REQUEST_TIME, duration)
         slots.observe(self.base + _D_PROCESS_TIME, process)
-        slots.observe(self.total + _D_PROCESS_TIME, process)
 
     def request_reset(self) -> None:
         self.add(_D_REQUEST_RESET, 1)
@@ -267,18 +266,17 @@ class DownstreamStats:
 
 
 class UpstreamStats:
-    """The ``upstream`` set of one host, counted together with its cluster's."""
+    """The ``upstream`` set of one host."""
 
     def __init__(self, slots: Slots, host: int, cluster: int) -> None:
-        """``host`` and ``cluster`` are first slots."""
+        """``host`` and ``cluster`` are first slots; the cluster's holds what only it has."""
         self.slots = slots
         self.host = host
         self.cluster = cluster
 
     def add(self, offset: int, amount: int) -> None:
-        """Add to the slot ``offset`` of both sets."""
+        """Add to the slot ``offset`` of the host's set."""
         self.slots.add(self.host + offset, amount)
-        self.slots.add(self.cluster + offset, amount)
 
     def connection_opened(self) -> None:
         self.add(_U_CONNECTION_TOTAL, 1)
@@ -307,7 +305,6 @@ class UpstreamStats:
         self.add(_U_REQUEST_ACTIVE, -1)
         self.add(_U_DURATION_TOTAL, duration)
         self.slots.observe(self.host + _U_DURATION, duration)
-        self.slots.observe(self.cluster + _U_DURATION, duration)
         self.add(_U_FAILED if status >= 500 else _U_SUCCESS, 1)
 
     def request_reset(self, remote: bool) -> None:
@@ -390,6 +387,18 @@ class SlotTable:
             known = self._sets[identity] = MetricSet(layout, ordered, self._next)
             self._next += layout.size
         return known.slot
+
+    def parts(self, metric_set: MetricSet) -> list[MetricSet]:
+        """Return the sets whose sum is ``metric_set``: itself, and for a total its parts."""
+        labels = dict(metric_set.labels)
+        if metric_set.layout.type == "downstream" and labels.get("proxy") == "global":
+            wanted = [known for known in self if known.layout is metric_set.layout]
+            return [known for known in wanted if known is not metric_set]
+        if metric_set.layout is UPSTREAM_CLUSTER:
+            hosts = [known for known in self if known.layout is UPSTREAM_HOST]
+            cluster = labels["cluster"]
+            return [metric_set, *(h for h in hosts if dict(h.labels)["cluster"] == cluster)]
+        return [metric_set]
 
     def __iter__(self) -> Iterator[MetricSet]:
         return iter(self._sets.values())

@@ -10,7 +10,7 @@ cdef bytes _TOKEN, _VALUE, _TARGET, _HOST, _INTERESTING, _HEX
 cdef bytes _GET, _HTTP, _OK, _HEAD_METHOD
 cdef bytes _N_HOST, _N_CONTENT_LENGTH, _N_CONNECTION, _N_KEEP_ALIVE, _N_TRANSFER_ENCODING
 cdef bytes _N_UPGRADE, _N_EXPECT, _N_TE, _N_PROXY_CONNECTION, _N_X_MOSN
-cdef Py_ssize_t _MAX_CHUNK_LINE, _MAX_TRAILER_BYTES
+cdef Py_ssize_t _MAX_CHUNK_LINE, _MAX_TRAILER_BYTES, _MAX_CONNECTION_OPTIONS
 
 
 cdef class MessageReader:
@@ -32,7 +32,7 @@ cdef class MessageReader:
     cdef Py_ssize_t _retry_at
     cdef bint _in_trailers, _no_body, _connect, _chunked, _close, _keep, _te_trailers
     cdef long _length, _left, _body_read
-    cdef int _encodings, _hosts
+    cdef int _encodings, _hosts, _blank
     cdef list _named
 
     cpdef void feed(self, bytes data)
@@ -42,10 +42,10 @@ cdef class MessageReader:
     cpdef int next(self) except -2
     cpdef int finish(self) except -2
 
-    @cython.locals(size=Py_ssize_t, at=Py_ssize_t, head=Head)
+    @cython.locals(data=bytes, size=Py_ssize_t, at=Py_ssize_t, head=Head)
     cdef int _read_head(self) except -2
-    @cython.locals(scannable=bytes, raw='const unsigned char *', limit=Py_ssize_t)
-    cdef void _skip_blank_lines(self)
+    @cython.locals(raw='const unsigned char *', size=Py_ssize_t)
+    cdef bint _skip_blank_lines(self) except -1
     @cython.locals(size=Py_ssize_t, line_end=Py_ssize_t)
     cdef int _incomplete_head(self) except -2
     @cython.locals(
@@ -53,6 +53,7 @@ cdef class MessageReader:
         allowed='const unsigned char *', start=Py_ssize_t, method_end=Py_ssize_t,
         target=Py_ssize_t, target_end=Py_ssize_t, head=RequestHead)
     cdef Py_ssize_t _request_line(self, Py_ssize_t at) except -2
+    @cython.locals(line=bytes)
     cdef int _version_error(self, bytes text) except -2
     @cython.locals(
         scannable=bytes, raw='const unsigned char *', data=bytes, value='const unsigned char *',
@@ -63,10 +64,14 @@ cdef class MessageReader:
         allowed='const unsigned char *', interesting='const unsigned char *', size=Py_ssize_t,
         count=int, start=Py_ssize_t, name_size=Py_ssize_t, value=Py_ssize_t)
     cdef Py_ssize_t _fields(self, Head head, Py_ssize_t at, Py_ssize_t limit) except -2
-    @cython.locals(scannable=bytes, raw='const unsigned char *', end=Py_ssize_t, request=RequestHead)
+    @cython.locals(scannable=bytes, raw='const unsigned char *', end=Py_ssize_t, letter=int)
     cdef int _special(
         self, Head head, Py_ssize_t start, Py_ssize_t size, Py_ssize_t value,
         Py_ssize_t following) except -2
+    @cython.locals(raw='const unsigned char *', request=RequestHead)
+    cdef int _special_request(
+        self, Head head, Py_ssize_t start, Py_ssize_t size, Py_ssize_t value,
+        Py_ssize_t end) except -2
     @cython.locals(
         scannable=bytes, raw='const unsigned char *', allowed='const unsigned char *', at=Py_ssize_t,
         request=RequestHead)
@@ -74,7 +79,9 @@ cdef class MessageReader:
     @cython.locals(scannable=bytes, raw='const unsigned char *', length=long, digit=int)
     cdef int _content_length(self, Head head, Py_ssize_t value, Py_ssize_t end) except -2
     cdef int _transfer_encoding(self, bytes value) except -2
-    cdef void _connection(self, bytes value)
+    cdef int _connection(self, bytes value) except -2
+    cdef void _upgrade(self, bytes value)
+    cdef void _te(self, bytes value)
     cdef int _expect(self, bytes value) except -2
 
     @cython.locals(head=RequestHead)

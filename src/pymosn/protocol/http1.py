@@ -30,7 +30,9 @@ MAX_TRAILER_BYTES: Final = 8192
 MAX_REQUEST_LINE_SHARE: Final = 8192
 """A request line longer than this (or than the head limit) is 414, not 431."""
 MAX_LEADING_BLANK: Final = 8
-"""Empty bytes tolerated before a request line (RFC 9112 §2.2)."""
+"""Bytes of empty lines tolerated before a request line (RFC 9112 §2.2)."""
+MAX_CONNECTION_OPTIONS: Final = 32
+"""Each field named in Connection costs a search of the head."""
 
 _NEED_DATA = NEED_DATA
 _HEAD = HEAD
@@ -76,6 +78,7 @@ _HOST = _table(
 
 _MAX_CHUNK_LINE = MAX_CHUNK_LINE
 _MAX_TRAILER_BYTES = MAX_TRAILER_BYTES
+_MAX_CONNECTION_OPTIONS = MAX_CONNECTION_OPTIONS
 
 
 class MessageReader:
@@ -106,6 +109,7 @@ class MessageReader:
         self.error_status = 0
         self._state = _HEADS
         self._retry_at = 0
+        self._blank = 0
         self._in_trailers = False
         self._no_body = False
         self._connect = False
@@ -161,6 +165,8 @@ class MessageReader:
             self.complete = True
             self.trailers = None
             return _END
+        if self._state == _FAILED:
+            return _ERROR
         if self._state == _HEADS and self.position >= len(self.buffer):
             return _NEED_DATA
         return self._fail(400, "the message was cut short")
@@ -172,11 +178,12 @@ class MessageReader:
         size = len(data)
         if self.position >= size:
             return _NEED_DATA
-        if self._retry_at >= size and size - self.position <= self.max_head:
-            return _NEED_DATA
+        if self._retry_at > 0 and size - self.position < self.max_head:
+            if data.find(b"\n", self._retry_at) < 0:
+                self._retry_at = size
+                return _NEED_DATA
         if self.is_request:
-            self._skip_blank_lines()
-            if self.position >= size:
+            if data[self.position] == 13 and self._skip_blank_lines():
                 return _NEED_DATA
             at = self._request_line(self.position)
         else:
@@ -192,15 +199,20 @@ class MessageReader:
             return self._request_framing(at)
         return self._response_framing(at)
 
-    def _skip_blank_lines(self) -> None:
+    def _skip_blank_lines(self) -> bool:
+        """Skip a few empty lines; True when what follows has not arrived."""
         raw = self.buffer
-        limit = self.position + MAX_LEADING_BLANK
-        while self.position < limit and self.position + 1 < len(raw):
-            if raw[self.position] != 13 or raw[self.position + 1] != 10:
-                return
+        size = len(self.buffer)
+        while self._blank < MAX_LEADING_BLANK and raw[self.position] == 13:
+            if self.position + 1 >= size:
+                return True
+            if raw[self.position + 1] != 10:
+                return False
             self.position += 2
-        if self.position + 1 == len(raw) and raw[self.position] == 13:
-            return
+            self._blank += 2
+            if self.position >= size:
+                return True
+        return False
 
     def _incomplete_head(self) -> int:
         """Nothing can be said before more arrives, unless a limit is passed already."""
@@ -211,7 +223,7 @@ class MessageReader:
                 return self._fail(414, "the request line is too long")
             return self._fail(431, "the head is too large")
         # Parsing starts over at the next line end: a peer that sends byte by byte must not
-        # make us read its head again for each byte.
+        # make us read its head again for each byte.  (Errors of a line are so found at its end.)
         self._retry_at = len(self.buffer)
         if self.is_request:
             line_end = self.buffer.find(b"\n", self.position)
@@ -241,7 +253,7 @@ class MessageReader:
             return self._stopped_at(at, "the request target is malformed")
         at += 1
         if len(data) - at < 10:
-            if data[at:] in b"HTTP/1.1\r\n" or data[at:] in b"HTTP/1.0\r\n":
+            if data.find(b"\n", at) < 0:
                 return 0
             return self._version_error(data[at:])
         if (
@@ -258,6 +270,8 @@ class MessageReader:
             or raw[at + 9] != 10
         ):
             return self._version_error(data[at : at + 10])
+        if at + 10 - start > self.max_head:
+            return self._fail(414, "the request line is too long")
         head = RequestHead.__new__(RequestHead)
         head.raw = data
         head.start = start
@@ -267,6 +281,8 @@ class MessageReader:
         head.added = None
         head.upgrade = None
         head.minor = 0 if raw[at + 7] == 48 else 1
+        if raw[at + 7] > 49:
+            head.start = -1
         if method_end - start == 3 and raw[start] == 71 and raw[start + 1] == 69 and raw[start + 2] == 84:
             head.method = _GET
         else:
@@ -280,7 +296,8 @@ class MessageReader:
         return at + 10
 
     def _version_error(self, text: bytes) -> int:
-        if text[:5] == b"HTTP/" and text[:7] not in (b"HTTP/1.", b"HTTP/1"):
+        line = text.partition(b"\n")[0]
+        if line[:5] == b"HTTP/" and len(line) > 6 and line[:7] not in (b"HTTP/1.", b"HTTP/1\r"):
             return self._fail(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
         return self._fail(400, "the request line is malformed")
 
@@ -323,6 +340,9 @@ class MessageReader:
         head.added = None
         head.upgrade = None
         head.minor = 0 if raw[at + 7] == 48 else 1
+        if raw[at + 7] > 49 or raw[at + 12] != 32:
+            # A later version, or no space behind the status: the line is written anew.
+            head.start = -1
         head.status = (raw[at + 9] - 48) * 100 + (raw[at + 10] - 48) * 10 + raw[at + 11] - 48
         at += 12
         reason = at
@@ -404,42 +424,52 @@ class MessageReader:
         return at + 2
 
     def _special(self, head: Head, start: int, size: int, value: int, following: int) -> int:
-        """Note a line that frames the message or is meant for this hop only (RFC 9110 §7.6.1)."""
+        """Note a line that frames the message or is meant for this hop only (RFC 9110 §7.6.1).
+
+        The first letter is checked before the name: most lines of these lengths are others.
+        """
         raw = self.buffer
+        letter = raw[start] | 32
         end = following - 2
         while end > value and (raw[end - 1] == 32 or raw[end - 1] == 9):
             end -= 1
-        if size == 4:
-            if self.is_request and _name_is(raw, start, _N_HOST, 4):
-                return self._host(head, value, end)
-        elif size == 14:
-            if _name_is(raw, start, _N_CONTENT_LENGTH, 14):
+        if letter == 99:  # c
+            if size == 14 and _name_is(raw, start, _N_CONTENT_LENGTH, 14):
                 return self._content_length(head, value, end)
-        elif size == 10:
-            if _name_is(raw, start, _N_CONNECTION, 10):
-                self._connection(raw[value:end])
+            if size == 10 and _name_is(raw, start, _N_CONNECTION, 10):
                 head.cut(start, following)
-            elif _name_is(raw, start, _N_KEEP_ALIVE, 10):
-                head.cut(start, following)
-        elif size == 17:
-            if _name_is(raw, start, _N_TRANSFER_ENCODING, 17):
+                if end - value == 10 and _name_is(raw, value, _N_KEEP_ALIVE, 10):
+                    self._keep = True
+                    return 0
+                return self._connection(raw[value:end])
+        elif letter == 116:  # t
+            if size == 17 and _name_is(raw, start, _N_TRANSFER_ENCODING, 17):
                 head.cut(start, following)
                 return self._transfer_encoding(raw[value:end])
-        elif size == 7:
-            if _name_is(raw, start, _N_UPGRADE, 7):
-                self.upgrade_to = raw[value:end]
+            if size == 2 and _name_is(raw, start, _N_TE, 2):
+                self._te(raw[value:end])
                 head.cut(start, following)
-        elif size == 6:
-            if self.is_request and _name_is(raw, start, _N_EXPECT, 6):
-                return self._expect(raw[value:end])
-        elif size == 2:
-            if _name_is(raw, start, _N_TE, 2):
-                self._te_trailers = b"trailers" in raw[value:end].lower()
+        elif letter == 107:  # k
+            if size == 10 and _name_is(raw, start, _N_KEEP_ALIVE, 10):
                 head.cut(start, following)
-        elif size == 16:
-            if _name_is(raw, start, _N_PROXY_CONNECTION, 16):
+        elif letter == 117:  # u
+            if size == 7 and _name_is(raw, start, _N_UPGRADE, 7):
+                self._upgrade(raw[value:end])
                 head.cut(start, following)
-        elif self.is_request and _name_is(raw, start, _N_X_MOSN, 7):
+        elif letter == 112:  # p
+            if size == 16 and _name_is(raw, start, _N_PROXY_CONNECTION, 16):
+                head.cut(start, following)
+        elif self.is_request:
+            return self._special_request(head, start, size, value, end)
+        return 0
+
+    def _special_request(self, head: Head, start: int, size: int, value: int, end: int) -> int:
+        raw = self.buffer
+        if size == 4 and _name_is(raw, start, _N_HOST, 4):
+            return self._host(head, value, end)
+        if size == 6 and _name_is(raw, start, _N_EXPECT, 6):
+            return self._expect(raw[value:end])
+        if size > 17 and _name_is(raw, start, _N_X_MOSN, 7):
             # x-mosn-try-timeout and x-mosn-global-timeout: looked up only when announced here.
             request = head
             request.timeouts = True
@@ -487,10 +517,7 @@ class MessageReader:
                 return self._fail(501, "the transfer coding is not supported")
         return self._fail(self._bad(), "the Transfer-Encoding is malformed")
 
-    def _connection(self, value: bytes) -> None:
-        if len(value) == 10 and _name_is(value, 0, _N_KEEP_ALIVE, 10):
-            self._keep = True
-            return
+    def _connection(self, value: bytes) -> int:
         for item in value.split(b","):
             option = item.strip(b" \t").lower()
             if option == b"close":
@@ -502,7 +529,20 @@ class MessageReader:
             elif option:
                 if self._named is None:
                     self._named = []
+                elif len(self._named) >= _MAX_CONNECTION_OPTIONS:
+                    return self._fail(self._bad(), "there are too many connection options")
                 self._named.append(option)
+        return 0
+
+    def _upgrade(self, value: bytes) -> None:
+        if value:
+            earlier = self.upgrade_to
+            self.upgrade_to = value if earlier is None else earlier + b", " + value
+
+    def _te(self, value: bytes) -> None:
+        for item in value.lower().split(b","):
+            if item.partition(b";")[0].strip(b" \t") == b"trailers":
+                self._te_trailers = True
 
     def _expect(self, value: bytes) -> int:
         if value.lower() != b"100-continue":
@@ -524,8 +564,14 @@ class MessageReader:
                 return self._fail(400, "HTTP/1.0 has no Transfer-Encoding")
         elif self.max_body and self._length > self.max_body:
             return self._fail(413, "the body is too large")
+        if self._connect and (self._chunked or self._length > 0):
+            # Some parsers take what follows the head of a CONNECT for the tunnel already.
+            return self._fail(400, "CONNECT has no body")
         if head.minor == 0:
             self.expect_continue = False
+        if head.upgrade is not None and (self._length > 0 or self._chunked):
+            # The same goes for an upgrade, which may be ignored.
+            head.upgrade = None
         return self._begin_body(head, body, self._length > 0 or self._chunked)
 
     def _response_framing(self, body: int) -> int:
@@ -533,8 +579,16 @@ class MessageReader:
         status = head.status
         if self._settle_connection(head) < 0:
             return _ERROR
-        if self._chunked and self._length >= 0:
-            return self._fail(502, "both Content-Length and Transfer-Encoding are given")
+        if self._chunked:
+            if self._length >= 0:
+                return self._fail(502, "both Content-Length and Transfer-Encoding are given")
+            if head.minor == 0:
+                self.keep_alive = False
+        elif self._length >= 0:
+            if status < 200 or status == 204 or (self._connect and status < 300):
+                # RFC 9110 §8.6 forbids it there, and some parsers believe it.
+                head.remove(_N_CONTENT_LENGTH)
+                self._length = -1
         if status < 200 and status != 101:
             self.position = body
             self.complete = False
@@ -562,6 +616,7 @@ class MessageReader:
     def _begin_body(self, head: Head, body: int, has_body: bool) -> int:
         self.position = body
         self._retry_at = 0
+        self._blank = 0
         self._body_read = 0
         self.complete = not has_body
         if not has_body:
@@ -588,8 +643,10 @@ class MessageReader:
                     # An attacker names end-to-end fields here to have them removed.
                     continue
                 head.remove(name)
-        if self.upgrade:
-            head.upgrade = self.upgrade_to
+        if self.upgrade and self.upgrade_to is not None and head.minor:
+            # Behind an upgrade to h2c, requests would pass that no route has seen.
+            if not self.is_request or b"h2c" not in self.upgrade_to.lower():
+                head.upgrade = self.upgrade_to
         return 0
 
     def _check_target(self, head: Head) -> int:
@@ -598,7 +655,8 @@ class MessageReader:
         if self._hosts == 0 and request.minor == 1:
             return self._fail(400, "there is no Host")
         first = target[0]
-        if request.method == b"CONNECT":
+        self._connect = request.method == b"CONNECT"
+        if self._connect:
             return self._authority_form(request, target)
         if first == 47:
             return 0
@@ -610,7 +668,9 @@ class MessageReader:
         host, separator, port = target.rpartition(b":")
         if not separator or not host or not port.isdigit() or not _all_in(target, _HOST):
             return self._fail(400, "CONNECT needs host:port")
-        request.authority = target
+        if request.authority != target:
+            request.authority = target
+            request.set(b"Host", target)
         return 0
 
     def _absolute_form(self, request: RequestHead, target: bytes) -> int:
@@ -633,7 +693,6 @@ class MessageReader:
         if request.method == b"OPTIONS" and path == b"/" and end == len(rest):
             path = b"*"
         request.target = path
-        request.scheme = scheme
         request.authority = authority
         request.set(b"Host", authority)
         request.start = -1
@@ -704,12 +763,11 @@ class MessageReader:
                 break
             else:
                 return self._read_trailers()
-            if found == _ERROR:
-                return _ERROR
-            if found == _NEED_DATA:
+            if found == _ERROR or found == _NEED_DATA:
+                # What came before an error is delivered; the next call reports the error.
                 break
         if first is None:
-            return _NEED_DATA
+            return found
         self.data = first if pieces is None else b"".join(pieces)
         return _DATA
 
@@ -784,7 +842,7 @@ class MessageReader:
             return _ERROR
         if at == 0:
             if len(self.buffer) - self.position > _MAX_TRAILER_BYTES:
-                return self._fail(self._bad(), "the trailers are too large")
+                return self._fail(431, "the head is too large")
             return _NEED_DATA
         trailers.start = trailers.fields
         for name in _NOT_IN_TRAILERS:

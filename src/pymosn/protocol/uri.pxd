@@ -3,7 +3,10 @@ cimport cython
 cdef bytes _BYTES, _HEX, _PATH
 
 
+@cython.locals(raw='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t)
 cpdef bytes raw_path(bytes target)
+@cython.locals(raw='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t)
+cpdef bytes lowered(bytes text)
 @cython.locals(pieces=list, out=list, piece=bytes, index=Py_ssize_t, value=int)
 cpdef bytes unescape(bytes raw, bint keep)
 @cython.locals(out=list, byte=bytes, index=Py_ssize_t, fine=bint, changed=bint)

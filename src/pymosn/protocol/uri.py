@@ -3,10 +3,27 @@
 Pure functions of bytes; malformed escapes are text, never errors.
 """
 
+
 def raw_path(target: bytes) -> bytes:
     """Return the target without its query."""
-    at = target.find(b"?")
-    return target if at < 0 else target[:at]
+    raw = target
+    size = len(target)
+    at = 0
+    while at < size and raw[at] != 63:
+        at += 1
+    return target if at == size else raw[:at]
+
+
+def lowered(text: bytes) -> bytes:
+    """Return ``text`` in lower case; itself when it is already."""
+    raw = text
+    size = len(text)
+    at = 0
+    while at < size:
+        if raw[at] >= 65 and raw[at] <= 90:
+            return text.lower()
+        at += 1
+    return text
 
 
 def unescape(raw: bytes, keep: bool) -> bytes:
@@ -21,7 +38,7 @@ def unescape(raw: bytes, keep: bool) -> bytes:
     for index in range(1, len(pieces)):
         piece = pieces[index]
         value = _hex_value(piece)
-        if value < 0 or (keep and (value == 0x2F or value == 0x25)):
+        if value < 0 or (keep and value in (0x2F, 0x25)):
             out.append(b"%" + piece)
         else:
             out.append(_BYTES[value : value + 1] + piece[2:])
@@ -63,7 +80,7 @@ def parameter(query: bytes, name: bytes) -> bytes | None:
         return None
     for pair in query.split(b"&"):
         key, _, value = pair.partition(b"=")
-        if key == name or (b"%" in key or b"+" in key) and _form_value(key) == name:
+        if key == name or ((b"%" in key or b"+" in key) and _form_value(key) == name):
             return _form_value(value)
     return None
 
@@ -85,8 +102,6 @@ _BYTES = bytes(range(256))
 _HEX = bytes(
     int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else 255 for byte in range(256)
 )
-_PATH_BYTES = (
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/"
-)
+_PATH_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/"
 """RFC 3986 §3.3: pchar and the slash."""
 _PATH = bytes(1 if byte in _PATH_BYTES else 0 for byte in range(256))

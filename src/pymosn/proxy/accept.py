@@ -40,6 +40,10 @@ class HttpAcceptor(Acceptor):
         """Return the number of open connections."""
         return len(self.proxy.connections)
 
+    def exchanges(self) -> int:
+        """Return the number of exchanges under way."""
+        return self.proxy.active
+
     def drain(self) -> None:
         """Close every connection after its current exchange."""
         self.proxy.drain()

@@ -19,7 +19,7 @@ cdef int _BEFORE_ROUTE, _MATCH_ROUTE, _AFTER_ROUTE, _CHOOSE_HOST, _AFTER_HOST, _
 cdef int _BEFORE_SEND, _RESPOND, _TUNNEL, _DONE
 cdef Py_ssize_t _HELD_BYTES
 cdef int _MAX_RESTARTS, _READY, _WAITING, _NO_HOST, _NO_ROUTE, _OVERFLOW, _GLOBAL_TIMEOUT
-cdef int _DOWNSTREAM_CLOSED, _UPSTREAM_CLOSED, _CONNECT_FAILED, _CONNECT_TIMEOUT
+cdef int _DOWNSTREAM_CLOSED, _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL, _CONNECT_FAILED, _CONNECT_TIMEOUT
 cdef int _FILTER_FAILED, _TERMINATED, _FAILED_FLAGS, _REDIRECT, _DIRECT
 
 
@@ -127,6 +127,8 @@ cdef class ProxyStream(Stream):
     cdef void _wake_body_waiter(self)
 
     cdef void _begin_tunnel(self)
+    @cython.locals(attempt=Attempt)
+    cdef void _end_tunnel(self)
     @cython.locals(attempt=Attempt, go_on=bint)
     cdef void _tunnel_up(self, bytes data, bint end)
 

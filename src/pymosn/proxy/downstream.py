@@ -36,6 +36,7 @@ from pymosn.stream.stream import (
     TERMINATED,
     UPSTREAM_CLOSED,
     UPSTREAM_OVERFLOW,
+    UPSTREAM_PROTOCOL,
     ConnectionInfo,
     Stream,
     StreamSender,
@@ -82,6 +83,7 @@ _OVERFLOW = OVERFLOW
 _GLOBAL_TIMEOUT = GLOBAL_TIMEOUT
 _DOWNSTREAM_CLOSED = DOWNSTREAM_CLOSED
 _UPSTREAM_CLOSED = UPSTREAM_CLOSED
+_UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
 _CONNECT_FAILED = CONNECT_FAILED
 _CONNECT_TIMEOUT = CONNECT_TIMEOUT
 _FILTER_FAILED = FILTER_FAILED
@@ -263,6 +265,9 @@ class ProxyStream(Stream):
             self.try_timeout = 0.0
         if self.proxy.adds_headers:
             self.proxy.add_request_headers(self)
+        if self.request.minor == 0 and self.request.get(b"host") is None:
+            # HTTP/1.1, which we speak with the upstream, requires one (RFC 9112 §3.2).
+            self.request.add(b"Host", self.host.authority())
         if route.edits_request:
             route.finish_request(self)
 
@@ -284,7 +289,7 @@ class ProxyStream(Stream):
             self.upstream_ready(attempt)
         elif result != _WAITING:
             self.attempt_failed(attempt, result)
-        elif self.timeout > 0 and self.request_ended:
+        elif self.timeout > 0:
             self._arm_timer()
 
     def upstream_ready(self, attempt: Attempt) -> None:
@@ -418,6 +423,10 @@ class ProxyStream(Stream):
             if self.sender is not None and self.phase == _UPSTREAM:
                 self.sender.send_headers(head, False)
             return
+        if status == 101 and self.request.upgrade is None:
+            # A switch that nobody asked for would turn the next request into tunnel data.
+            self.attempt_failed(attempt, _UPSTREAM_PROTOCOL)
+            return
         route = self.route
         if route.retry_enabled and route.retry.status(status) and not self.body_dropped:
             if self._may_repeat(route) and self._retry_by_policy():
@@ -460,7 +469,7 @@ class ProxyStream(Stream):
             if self.phase == _TUNNEL:
                 self.response_ended = True
                 if self.request_ended:
-                    self._finish()
+                    self._end_tunnel()
             else:
                 self._finish()
         elif not go_on and self.attempt is not None:
@@ -829,7 +838,15 @@ class ProxyStream(Stream):
         if not go_on:
             self._pause_request()
         if end and self.response_ended:
-            self._finish()
+            self._end_tunnel()
+
+    def _end_tunnel(self) -> None:
+        """Both sides have ended: the codecs close behind what is still leaving."""
+        attempt = self.attempt
+        if attempt is not None:
+            self.attempt = None
+            attempt.finish_complete(self.status)
+        self._finish()
 
     # -- time ----------------------------------------------------------------------------------
 
@@ -901,7 +918,11 @@ class ProxyStream(Stream):
 
     def _must_be_careful(self) -> bool:
         """Say whether the request could not be sent again if its connection proves dead."""
-        return self.body_dropped or not is_idempotent(self.request.method)
+        return (
+            self.body_dropped
+            or self.free_retry_used
+            or not is_idempotent(self.request.method)
+        )
 
     def _may_repeat(self, route: RouteEntry) -> bool:
         return route.retry.non_idempotent or is_idempotent(self.request.method)

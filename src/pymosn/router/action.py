@@ -10,7 +10,7 @@ from pymosn.router.match import PATH, PREFIX, RouteMatcher
 from pymosn.router.retry import RetryRules
 from pymosn.router.rewrite import HostRewrite, PathRewrite, set_host
 from pymosn.stream.stream import Stream
-from pymosn.stream.variables import Variable, lookup_or_setting
+from pymosn.stream.variables import lookup_or_setting
 
 FORWARD: Final = 0
 REDIRECT: Final = 1
@@ -47,7 +47,7 @@ class RouteEntry:
         self.kind = FORWARD
         self.status = 0
         self.body = b""
-        self.redirect = None
+        self.redirect: RedirectTarget | None = None
         if isinstance(action, snapshot.Redirect):
             self.kind = REDIRECT
             self.status = action.status
@@ -121,8 +121,8 @@ class RouteEntry:
         self._response_edits.apply(head, stream)
 
     def location(self, stream: Stream) -> bytes:
-        """Return where a redirect leads."""
-        return self.redirect.location(stream)
+        """Return where a redirect leads, empty when the route is none."""
+        return b"" if self.redirect is None else self.redirect.location(stream)
 
 
 class ClusterChoice:
@@ -142,7 +142,7 @@ class ClusterChoice:
         for cluster in drawable:
             self.total += cluster.weight
             self._bounds.append(self.total)
-        self._variable: Variable | None = None
+        self._variable: Any = None
         if len(drawable) == 1:
             self.single = drawable[0].name
         elif action.cluster_variable and not drawable:

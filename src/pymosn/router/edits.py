@@ -5,7 +5,7 @@ to one connection are not for editing: that would let one hop misread where a me
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from pymosn.message import Head, check_field
 from pymosn.snapshot import HeaderValue
@@ -74,7 +74,7 @@ class Edits:
         self, levels: Sequence[tuple[Sequence[HeaderValue], Sequence[str]]], request: bool
     ) -> None:
         """``levels`` are (add, remove) of the route, its virtual host and its router."""
-        self._steps: list[Addition | bytes] = []
+        self._steps: list[Any] = []
         self._host: HeaderTemplate | None = None
         for add, remove in levels:
             for header in add:

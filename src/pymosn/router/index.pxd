@@ -1,5 +1,6 @@
 cimport cython
 
+from pymosn.protocol.uri cimport lowered
 from pymosn.router.action cimport RouteEntry
 from pymosn.router.match cimport RouteMatcher
 from pymosn.stream.stream cimport Stream

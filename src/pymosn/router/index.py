@@ -7,6 +7,7 @@ rules) is tried one by one.  What the three yield is merged by the order of the 
 
 from collections.abc import Sequence
 
+from pymosn.protocol.uri import lowered
 from pymosn.router.action import RouteEntry
 from pymosn.router.match import PATH, PREFIX
 from pymosn.stream.stream import Stream
@@ -43,7 +44,7 @@ class RouteIndex:
         if self._prefixes is not None:
             best = self._match_prefixes(stream)
         if self._paths:
-            same = self._paths.get(stream.path.lower())
+            same = self._paths.get(lowered(stream.path))
             if same is not None:
                 best = self._first(same, stream, best, True)
         if self._others:

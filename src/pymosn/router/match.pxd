@@ -1,7 +1,7 @@
 cimport cython
 
 from pymosn.message cimport RequestHead
-from pymosn.protocol.uri cimport parameter
+from pymosn.protocol.uri cimport lowered, parameter
 from pymosn.stream.stream cimport Stream
 from pymosn.stream.variables cimport Variable, lookup_or_setting
 

@@ -1,10 +1,9 @@
 """What a route asks of a request: its path, headers, query and variables (spec §1.6, §5.2)."""
 
-import re
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from pymosn.protocol.uri import parameter
+from pymosn.protocol.uri import lowered, parameter
 from pymosn.router.pattern import compile_pattern
 from pymosn.snapshot import RouteMatch, ValueMatch
 from pymosn.stream.stream import Stream
@@ -45,7 +44,7 @@ class ValueMatcher:
         self.kind = _VALUE_KINDS[match.kind]
         self.expected = match.value.encode()
         self.invert = match.invert
-        self.pattern = compile_pattern(match.value) if self.kind == REGEX else None
+        self.pattern: Any = compile_pattern(match.value) if self.kind == REGEX else None
 
     def test(self, value: bytes | None) -> bool:
         """Say whether ``value`` (None: missing) fulfils the condition."""
@@ -120,7 +119,7 @@ class RouteMatcher:
             raise ValueError(f"{match.kind!r} is not a way to match a path")
         self.kind = _PATH_KINDS[match.kind]
         self.expected = match.value.encode()
-        self.pattern: re.Pattern[bytes] | None = None
+        self.pattern: Any = None
         if self.kind == REGEX:
             self.pattern = compile_pattern(match.value)
         elif self.kind == PATH:
@@ -140,7 +139,7 @@ class RouteMatcher:
         if kind == _PREFIX:
             return path.startswith(self.expected)
         if kind == _PATH:
-            return path.lower() == self.expected
+            return lowered(path) == self.expected
         if kind == _REGEX:
             return self.pattern.search(path) is not None
         return True

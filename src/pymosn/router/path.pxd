@@ -7,7 +7,8 @@ from pymosn.stream.stream cimport Stream
 cdef tuple _DOTS
 
 
-@cython.locals(request=RequestHead, target=bytes, at=Py_ssize_t)
+@cython.locals(
+    request=RequestHead, target=bytes, raw='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t)
 cpdef void read_target(Stream stream)
 @cython.locals(at=Py_ssize_t, raw=bytes, mark=bytes, query=bytes, decoded=bytes)
 cpdef tuple normalise(bytes target)

@@ -16,13 +16,15 @@ def read_target(stream: Stream) -> None:
     """Set ``stream.path`` and ``stream.query``; rewrite the request's target if it must be."""
     request = stream.request
     target = request.target
+    raw = target
+    size = len(target)
     at = _scan(target)
-    if at == len(target):
+    if at == size:
         stream.path = target
         stream.query = b""
     elif at >= 0:
-        stream.path = target[:at]
-        stream.query = target[at + 1 :]
+        stream.path = raw[:at]
+        stream.query = raw[at + 1 : size]
     else:
         path, query, forward = normalise(target)
         stream.path = path
@@ -65,7 +67,7 @@ def _scan(target: bytes) -> int:
         byte = raw[at]
         if byte == 63:
             return at
-        if byte == 37 or (slash and (byte == 47 or byte == 46)):
+        if byte == 37 or (slash and byte in (46, 47)):
             return -1
         slash = byte == 47
         at += 1
@@ -74,10 +76,7 @@ def _scan(target: bytes) -> int:
 
 def _is_normal(path: bytes) -> bool:
     return path[:1] == b"/" and not (
-        b"//" in path
-        or b"/./" in path
-        or b"/../" in path
-        or path.endswith((b"/.", b"/.."))
+        b"//" in path or b"/./" in path or b"/../" in path or path.endswith((b"/.", b"/.."))
     )
 
 

@@ -74,7 +74,7 @@ def _translate(text: str) -> str:
             in_class = text[at] != "]"
         elif text[at] == "[":
             # A bracket that comes first, or behind the circumflex, is a member.
-            opening = _CLASS_START.match(text, at).group()
+            opening = _CLASS_START.findall(text, at)[0]
             out += opening
             at += len(opening)
             in_class = True

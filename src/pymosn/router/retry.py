@@ -73,7 +73,9 @@ class RetryRules:
         elif policy.enabled:
             on_status = ON_STATUS_CODES if policy.status_codes else ON_5XX
             self.conditions = on_status | ON_CONNECT_FAILURE | ON_RESET | ON_TIMEOUT
-        self.on_status = self.conditions & (ON_5XX | ON_GATEWAY_ERROR | ON_4XX | ON_STATUS_CODES) != 0
+        self.on_status = (
+            self.conditions & (ON_5XX | ON_GATEWAY_ERROR | ON_4XX | ON_STATUS_CODES) != 0
+        )
         self.non_idempotent = self.conditions & NON_IDEMPOTENT != 0
 
     def status(self, status: int) -> bool:
@@ -91,10 +93,10 @@ class RetryRules:
 
     def failure(self, reason: int) -> bool:
         """Say whether an attempt that ended with ``reason`` calls for another one."""
-        if reason == _CONNECT_FAILED or reason == _CONNECT_TIMEOUT:
+        if reason in (_CONNECT_FAILED, _CONNECT_TIMEOUT):
             return self.conditions & _ON_CONNECT_FAILURE != 0
         if reason == _TRY_TIMEOUT:
             return self.conditions & _ON_TIMEOUT != 0
-        if reason == _UPSTREAM_CLOSED or reason == _UPSTREAM_RESET or reason == _UPSTREAM_PROTOCOL:
+        if reason in (_UPSTREAM_CLOSED, _UPSTREAM_RESET, _UPSTREAM_PROTOCOL):
             return self.conditions & _ON_RESET != 0
         return False

@@ -1,6 +1,6 @@
 """What a route makes of a request's host and path before it is forwarded (spec §1.6, §4.7)."""
 
-import re
+from typing import Any
 
 from pymosn.protocol.uri import escape, raw_offset, raw_path, unescape
 from pymosn.router.pattern import compile_pattern, go_template
@@ -18,7 +18,7 @@ class PathRewrite:
         """``matched``: bytes of the decoded path that the rule names; -1 when it names none."""
         self._matched = matched
         self._prefix: bytes | None = None
-        self._pattern: re.Pattern[bytes] | None = None
+        self._pattern: Any = None
         self._substitution = b""
         if action.prefix_rewrite:
             if matched >= 0:
@@ -52,7 +52,7 @@ class PathRewrite:
 
     def _replace_prefix(self, old: bytes) -> bytes:
         rest = old[raw_offset(old, self._matched) :]
-        prefix = self._prefix
+        prefix = self._prefix or b""
         if prefix.endswith(b"/") and rest.startswith(b"/"):
             return prefix + rest[1:]
         return prefix + rest

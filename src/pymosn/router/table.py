@@ -6,6 +6,7 @@ requests whose host has none.  A table with no domain but ``*`` never looks at t
 """
 
 from pymosn import snapshot
+from pymosn.protocol.uri import lowered
 from pymosn.router.action import RouteEntry
 from pymosn.router.index import RouteIndex
 from pymosn.stream.stream import Stream
@@ -21,14 +22,14 @@ class RouteTable:
         self._default: RouteIndex | None = None
         self._exact: dict[bytes, RouteIndex] = {}
         self._any_port: dict[bytes, RouteIndex] = {}
-        self._suffixes = SuffixTable()
+        self.suffixes = SuffixTable()
         for host in router.virtual_hosts:
             entries = [_entry(router, host, route) for route in host.routes]
             index = RouteIndex(entries)
             self.hosts.append(index)
             for domain in host.domains:
                 self._add(domain, index)
-        self._only_default = not (self._exact or self._any_port or self._suffixes.lengths)
+        self._only_default = not (self._exact or self._any_port or self.suffixes.lengths)
 
     def match(self, stream: Stream) -> RouteEntry | None:
         """Return the route of a request, None when there is none.
@@ -44,7 +45,7 @@ class RouteTable:
 
     def find(self, authority: bytes) -> RouteIndex | None:
         """Return the routes of the virtual host for a host name, None when there is none."""
-        authority = authority.lower()
+        authority = lowered(authority)
         index = self._exact.get(authority)
         if index is not None:
             return index
@@ -53,10 +54,8 @@ class RouteTable:
             index = self._exact.get(host)
         if index is None and self._any_port:
             index = self._any_port.get(host)
-        if index is None and self._suffixes.lengths:
-            index = self._suffixes.find(host, port)
-            if index is None:
-                index = self._suffixes.find(host, b"*")
+        if index is None and self.suffixes.lengths:
+            index = self.suffixes.find(host, port)
         return self._default if index is None else index
 
     def _add(self, domain: str, index: RouteIndex) -> None:
@@ -73,7 +72,7 @@ class RouteTable:
                 raise self._twice(domain)
             self._default = index
         elif host[:1] == b"*":
-            if not self._suffixes.add(host[1:], port, index):
+            if not self.suffixes.add(host[1:], port, index):
                 raise self._twice(domain)
         else:
             hosts = self._any_port if port == b"*" else self._exact
@@ -87,11 +86,17 @@ class RouteTable:
 
 
 class SuffixTable:
-    """Wildcard domains: one dictionary for each length that occurs, longest first."""
+    """Wildcard domains: for each length that occurs, longest first, suffix to port to routes.
+
+    Where all suffixes of a length begin with a dot, as they usually do, only hosts that have one
+    there are looked up.  ``steps`` counts the lookups.
+    """
 
     def __init__(self) -> None:
         self.lengths: list[int] = []
-        self._by_length: list[dict[bytes, RouteIndex]] = []
+        self.steps = 0
+        self._by_length: list[dict[bytes, dict[bytes, RouteIndex]]] = []
+        self._dotted: list[bool] = []
 
     def add(self, suffix: bytes, port: bytes, index: RouteIndex) -> bool:
         """Add a suffix; False when it is there already."""
@@ -102,41 +107,71 @@ class SuffixTable:
         if place == len(self.lengths) or self.lengths[place] != size:
             self.lengths.insert(place, size)
             self._by_length.insert(place, {})
-        key = suffix + b" " + port
-        if key in self._by_length[place]:
+            self._dotted.insert(place, True)
+        if suffix[:1] != b".":
+            self._dotted[place] = False
+        ports = self._by_length[place].setdefault(suffix, {})
+        if port in ports:
             return False
-        self._by_length[place][key] = index
+        ports[port] = index
         return True
 
     def find(self, host: bytes, port: bytes) -> RouteIndex | None:
-        """Return what the longest suffix of ``host`` leads to; it must leave a character."""
-        tail = b" " + port
+        """Return what the longest suffix of ``host`` with its port leads to, else the longest
+        with any port.  A suffix must leave a character."""
+        raw = host
         size = len(host)
+        any_port = None
         for place in range(len(self.lengths)):
             length = self.lengths[place]
-            if length < size:
-                index = self._by_length[place].get(host[size - length :] + tail)
+            if length >= size or (self._dotted[place] and raw[size - length] != 46):
+                continue
+            self.steps += 1
+            suffixes = self._by_length[place]
+            ports = suffixes.get(raw[size - length : size])
+            if ports is not None:
+                index = ports.get(port)
                 if index is not None:
                     return index
-        return None
+                if any_port is None:
+                    any_port = ports.get(_ANY_PORT)
+        return any_port
 
 
 def split_authority(authority: bytes) -> tuple[bytes, bytes]:
     """Return host and port, the port empty when there is none; IPv6 hosts keep their brackets."""
-    if authority[:1] == b"[":
-        end = authority.find(b"]") + 1
-        if end > 0 and authority[end : end + 1] == b":":
-            return authority[:end], authority[end + 1 :]
+    colon = _port_colon(authority)
+    if colon < 0:
         return authority, b""
-    colon = authority.find(b":")
-    if colon < 0 or authority.find(b":", colon + 1) >= 0:
-        return authority, b""
-    return authority[:colon], authority[colon + 1 :]
+    raw = authority
+    return raw[:colon], raw[colon + 1 : len(authority)]
 
 
-def _entry(router: snapshot.Router, host: snapshot.VirtualHost, route: snapshot.Route) -> RouteEntry:
+def _port_colon(authority: bytes) -> int:
+    """Return where the colon before the port is, -1 when there is none.
+
+    An IPv6 address without brackets has no port.
+    """
+    raw = authority
+    colon = -1
+    at = len(authority) - 1
+    while at >= 0 and raw[at] != 93:
+        if raw[at] == 58:
+            if colon >= 0:
+                return -1
+            colon = at
+        at -= 1
+    return colon if at < 0 or colon == at + 1 else -1
+
+
+def _entry(
+    router: snapshot.Router, host: snapshot.VirtualHost, route: snapshot.Route
+) -> RouteEntry:
     try:
         return RouteEntry(router, host, route)
     except ValueError as error:
         where = f"router {router.name!r}, virtual host {host.name!r}, route {route.name!r}"
         raise ValueError(f"{where}: {error}") from None
+
+
+_ANY_PORT = b"*"

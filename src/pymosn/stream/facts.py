@@ -12,6 +12,7 @@ from pymosn.protocol.uri import raw_path
 from pymosn.stream.stream import Stream
 from pymosn.stream.texts import as_bytes, decimal, go_duration
 
+
 def request_received_duration(stream: Stream) -> bytes | None:
     return go_duration(_since(stream.started, stream.request_received))
 

@@ -7,16 +7,17 @@ from pymosn.stream.variables cimport Variable, lookup, lookup_or_setting
 cdef bytes _MISSING
 
 
+@cython.final
 cdef class Format:
     cdef readonly str text
-    cdef list _parts
+    cdef list _pieces, _variables, _places
     cdef readonly Variable single
 
-    @cython.locals(variable=Variable, value=bytes)
-    cpdef void append_to(self, list out, Stream stream)
-    @cython.locals(out=list)
+    @cython.locals(
+        pieces=list, index=Py_ssize_t, place=Py_ssize_t, variable=Variable, value=bytes)
     cpdef bytes render(self, Stream stream)
-    @cython.locals(out=list, variable=Variable, value=bytes)
+    @cython.locals(
+        pieces=list, index=Py_ssize_t, place=Py_ssize_t, variable=Variable, value=bytes)
     cpdef bytes plain(self, Stream stream)
 
 

@@ -5,7 +5,7 @@ made harmless, so they are two classes.
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from pymosn.stream.stream import Stream
 from pymosn.stream.texts import header_safe, log_safe
@@ -26,42 +26,42 @@ class Format:
     def __init__(self, text: str) -> None:
         """Raises ``ValueError``, saying where, for ``%%`` and for a token that does not end."""
         self.text = text
-        self._parts = _log_parts(text)
-        self.single = None
-        if len(self._parts) == 1 and isinstance(self._parts[0], Variable):
-            self.single = self._parts[0]
+        # Literals, and None where the variables' values go.
+        self._pieces: list[Any] = []
+        self._variables: list[Variable] = []
+        self._places: list[int] = []
+        for part in _log_parts(text):
+            if isinstance(part, Variable):
+                self._places.append(len(self._pieces))
+                self._variables.append(part)
+                self._pieces.append(None)
+            else:
+                self._pieces.append(part)
+        self.single = self._variables[0] if self._pieces == [None] else None
 
-    def append_to(self, out: list[bytes], stream: Stream) -> None:
-        """Append the pieces of the text to ``out``."""
-        for part in self._parts:
-            if type(part) is bytes:
-                out.append(part)
-                continue
-            variable = part
+    def render(self, stream: Stream) -> bytes:
+        """Return the text for ``stream``, fit for a log line."""
+        pieces = self._pieces[:]
+        for index in range(len(self._variables)):
+            variable = self._variables[index]
             value = variable.value(stream)
             if value is None:
                 value = _MISSING
             elif not variable.trusted:
                 value = log_safe(value)
-            out.append(value)
-
-    def render(self, stream: Stream) -> bytes:
-        """Return the text for ``stream``."""
-        out: list[bytes] = []
-        self.append_to(out, stream)
-        return b"".join(out)
+            place = self._places[index]
+            pieces[place] = value
+        return b"".join(pieces)
 
     def plain(self, stream: Stream) -> bytes:
         """Return the text with values as they are, for an encoding that escapes by itself."""
-        out = []
-        for part in self._parts:
-            if type(part) is bytes:
-                out.append(part)
-                continue
-            variable = part
+        pieces = self._pieces[:]
+        for index in range(len(self._variables)):
+            variable = self._variables[index]
             value = variable.value(stream)
-            out.append(_MISSING if value is None else value)
-        return b"".join(out)
+            place = self._places[index]
+            pieces[place] = _MISSING if value is None else value
+        return b"".join(pieces)
 
 
 class HeaderTemplate:
@@ -134,8 +134,8 @@ def _log_parts(text: str) -> list[bytes | Variable]:
     return parts
 
 
-def _header_parts(text: str) -> list[bytes | Variable]:
-    parts: list[bytes | Variable] = []
+def _header_parts(text: str) -> list[Any]:
+    parts: list[Any] = []
     literal = ""
     at = 0
     while at < len(text):

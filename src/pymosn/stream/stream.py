@@ -8,7 +8,7 @@ Errors are data: a reason from the table below, never an exception.
 """
 
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from pymosn.message import RequestHead, ResponseHead
 from pymosn.network.connection import Handler
@@ -153,22 +153,22 @@ class Stream(StreamReceiver):
         if connection is None:
             connection = ConnectionInfo(0, b"", b"", "Http1", None)
         self.begin(connection, started)
-        self.request = request
-        self.response = response
+        self.request: RequestHead = request  # type: ignore[assignment]
+        self.response: ResponseHead | None = response
         self.request_received = request_received
         self.response_received = response_received
         self.upstream_sent = upstream_sent
         self.finished = finished
         self.bytes_received = bytes_received
         self.bytes_sent = bytes_sent
-        self.upstream_host = upstream_host
+        self.upstream_host: Any = upstream_host
         self.upstream_connection_id = upstream_connection_id
         self.attempts = attempts
 
     def begin(self, connection: "ConnectionInfo", now: int) -> None:
         """Start an exchange on ``connection``."""
         self.connection = connection
-        self.request = None
+        self.request = None  # type: ignore[assignment]
         self.response = None
         self.started = now
         self.request_received = 0
@@ -187,7 +187,7 @@ class Stream(StreamReceiver):
         self.upstream_host = None
         self.upstream_connection_id = 0
         self.draw = 0.0
-        self.variables = None
+        self.variables: dict[str, object] | None = None
         self.attempts = 0
 
     def variable(self, name: str) -> object:
@@ -213,9 +213,9 @@ class ConnectionInfo:
         self.local = local
         self.protocol = protocol
         self.listener = listener
-        self.peer_ip = None
-        self.peer_text = None
-        self.local_text = None
+        self.peer_ip: bytes | None = None
+        self.peer_text: bytes | None = None
+        self.local_text: bytes | None = None
 
 
 class StreamFactory(Reactive):

@@ -1,7 +1,7 @@
 cimport cython
 
-cdef tuple _SMALL
-cdef bytes _BYTES, _ZERO, _MICROSECONDS
+cdef tuple _SMALL, _MICROSECONDS, _MILLISECONDS, _POINT_DIGITS
+cdef bytes _BYTES, _ZERO
 
 
 cpdef bytes decimal(long number)

@@ -13,19 +13,15 @@ def go_duration(nanoseconds: int) -> bytes:
     if nanoseconds <= 0:
         return _ZERO
     if nanoseconds < 1000:
-        return f"{nanoseconds}ns".encode()
+        return _SMALL[nanoseconds] + b"ns"
     if nanoseconds < 1000000:
-        whole = nanoseconds // 1000
-        part = nanoseconds % 1000
-        if part == 0:
-            return f"{whole}µs".encode()
-        return f"{whole}.{part:03d}".rstrip("0").encode("ascii") + _MICROSECONDS
+        return _SMALL[nanoseconds // 1000] + _MICROSECONDS[nanoseconds % 1000]
     if nanoseconds < 1000000000:
         whole = nanoseconds // 1000000
         part = nanoseconds % 1000000
-        if part == 0:
-            return f"{whole}ms".encode("ascii")
-        return f"{whole}.{part:06d}".rstrip("0").encode("ascii") + b"ms"
+        if part % 1000 == 0:
+            return _SMALL[whole] + _MILLISECONDS[part // 1000]
+        return _SMALL[whole] + _POINT_DIGITS[part // 1000] + _MILLISECONDS[part % 1000][1:]
     whole = nanoseconds // 1000000000
     part = nanoseconds % 1000000000
     seconds = f"{whole % 60}"
@@ -53,7 +49,10 @@ def log_safe(value: bytes) -> bytes:
     if _first_unsafe(value) < 0:
         return value
     return b"".join(
-        [b"\\x%02X" % byte if byte < 32 or byte in (127, 92) else _BYTES[byte : byte + 1] for byte in value]
+        [
+            b"\\x%02X" % byte if byte < 32 or byte in (127, 92) else _BYTES[byte : byte + 1]
+            for byte in value
+        ]
     )
 
 
@@ -63,7 +62,9 @@ def header_safe(value: bytes) -> bytes:
         return value
     return b"".join(
         [
-            b"%%%02X" % byte if (byte < 32 and byte != 9) or byte == 127 else _BYTES[byte : byte + 1]
+            b"%%%02X" % byte
+            if (byte < 32 and byte != 9) or byte == 127
+            else _BYTES[byte : byte + 1]
             for byte in value
         ]
     )
@@ -84,4 +85,13 @@ def _first_unsafe(value: bytes) -> int:
 _SMALL = tuple(b"%d" % number for number in range(1000))
 _BYTES = bytes(range(256))
 _ZERO = b"0s"
-_MICROSECONDS = "µs".encode()
+
+
+def _fractions(unit: str) -> tuple[bytes, ...]:
+    """For 0 to 999 thousandths: the point, the digits without final zeros, and the unit."""
+    return tuple((f".{part:03}".rstrip("0").rstrip(".") + unit).encode() for part in range(1000))
+
+
+_MICROSECONDS = _fractions("µs")
+_MILLISECONDS = _fractions("ms")
+_POINT_DIGITS = tuple(b".%03d" % part for part in range(1000))

@@ -6,6 +6,7 @@ from pymosn.stream.stream cimport Stream
 from pymosn.stream.texts cimport as_bytes
 
 cdef int _MOSN_TIME, _ISO_TIME
+cdef tuple _DIGITS
 
 
 cdef class Variable:

@@ -38,7 +38,7 @@ class Variable:
         self.trusted = trusted
         self.numeric = numeric
 
-    def value(self, stream: Stream) -> bytes | None:
+    def value(self, stream: Stream) -> bytes | None:  # noqa: ARG002 -- subclasses read it
         """Return the value, None when the stream has none."""
         return None
 
@@ -90,7 +90,7 @@ class StartTime(Variable):
         if nanoseconds < 0 or nanoseconds >= 1000000000 or self._second_begins == 0:
             self._new_second(stream.started)
             nanoseconds = stream.started - self._second_begins
-        milliseconds = b"%03d" % (nanoseconds // 1000000)
+        milliseconds = _DIGITS[nanoseconds // 1000000]
         if self._form == _ISO_TIME:
             return self._second + milliseconds + b"Z"
         return self._second + milliseconds
@@ -185,6 +185,7 @@ def cookie(stream: Stream, name: bytes) -> bytes | None:
     return None
 
 
+_DIGITS = tuple(b"%03d" % number for number in range(1000))
 _TIMES: Final = MappingProxyType(
     {"start_time": MOSN_TIME, "start_time_iso": ISO_TIME, "start_time_unix_ms": UNIX_TIME}
 )

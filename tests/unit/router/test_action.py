@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
+
 from pymosn import snapshot
 from pymosn.message import RequestHead, ResponseHead
 from pymosn.router.action import DIRECT, FORWARD, REDIRECT, RouteEntry
@@ -36,9 +37,7 @@ def entry(action=None, match=None, edits=None, host_edits=None, router_edits=Non
     return RouteEntry(
         router,
         host,
-        Route(
-            action or Forward(), match or RouteMatch(), edits=edits or HeaderEdits(), **route
-        ),
+        Route(action or Forward(), match or RouteMatch(), edits=edits or HeaderEdits(), **route),
     )
 
 
@@ -56,7 +55,9 @@ def request(target=b"/", lines=b"", host=b"example.com", **facts):
 
 
 def test_one_cluster():
-    only = entry(Forward([WeightedCluster("a", metadata={"k": "1"})], metadata={"k": "0", "l": "2"}))
+    only = entry(
+        Forward([WeightedCluster("a", metadata={"k": "1"})], metadata={"k": "0", "l": "2"})
+    )
     stream = request()
     assert only.kind == FORWARD
     assert only.cluster(stream) == "a"
@@ -92,9 +93,10 @@ def test_a_variable_names_the_cluster():
     stream.set_variable("target", "blue")
     assert route.cluster(stream) == "blue"
     assert route.metadata(stream) == {"a": "b"}
-    assert entry(Forward(cluster_variable="request_header_x")).cluster(
-        request(lines=b"X: green\r\n")
-    ) == "green"
+    assert (
+        entry(Forward(cluster_variable="request_header_x")).cluster(request(lines=b"X: green\r\n"))
+        == "green"
+    )
 
 
 def test_no_cluster_at_all():
@@ -173,7 +175,9 @@ def test_levels_in_order_and_adds_before_removes():
     route = entry(
         edits=HeaderEdits([HeaderValue("X-Route", "r"), HeaderValue("x-all", "route")], ["x-gone"]),
         host_edits=HeaderEdits([HeaderValue("x-gone", "back"), HeaderValue("x-all", "host")]),
-        router_edits=HeaderEdits([HeaderValue("x-all", "router"), HeaderValue("x-tmp", "1")], ["X-Tmp"]),
+        router_edits=HeaderEdits(
+            [HeaderValue("x-all", "router"), HeaderValue("x-tmp", "1")], ["X-Tmp"]
+        ),
     )
     stream = request(lines=b"X-Gone: 1\r\nX-All: client\r\n")
     assert route.edits_request
@@ -207,7 +211,10 @@ def test_replacing_and_variables():
 def test_responses():
     route = entry(
         edits=HeaderEdits(
-            response_add=[HeaderValue("Set-Cookie", "b=2"), HeaderValue("via", "%upstream_cluster%")],
+            response_add=[
+                HeaderValue("Set-Cookie", "b=2"),
+                HeaderValue("via", "%upstream_cluster%"),
+            ],
             response_remove=["Server"],
         )
     )
@@ -234,7 +241,7 @@ def test_responses():
     ],
 )
 def test_edits_that_would_break_framing_are_refused(edits):
-    with pytest.raises(ValueError, match="header|control"):
+    with pytest.raises(ValueError, match=r"header|control"):
         entry(edits=edits)
 
 
@@ -250,7 +257,11 @@ def test_edits_that_would_break_framing_are_refused(edits):
         (Forward(host_rewrite="new.com", auto_host_rewrite_header="x-host"), None, b"new.com"),
         (Forward(auto_host_rewrite=True), None, b"upstream.example"),
         (Forward(), HeaderEdits([HeaderValue("HOST", "edited")]), b"edited"),
-        (Forward(), HeaderEdits([HeaderValue(":authority", "%request_header_x-host%")]), b"from-header"),
+        (
+            Forward(),
+            HeaderEdits([HeaderValue(":authority", "%request_header_x-host%")]),
+            b"from-header",
+        ),
         (Forward(host_rewrite="new.com"), HeaderEdits([HeaderValue("host", "edited")]), b"new.com"),
     ],
 )

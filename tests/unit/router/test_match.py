@@ -1,4 +1,5 @@
 import pytest
+
 from pymosn.message import RequestHead
 from pymosn.router.match import RouteMatcher, ValueMatcher
 from pymosn.router.path import read_target
@@ -67,7 +68,9 @@ def test_values(kind, value, on_ab, on_empty, on_missing, invert):
 
 def test_headers_and_the_start_line():
     stream = request(b"/p?q", b"POST", b"X-One: 1\r\nX-Two:  two \r\n")
-    assert matches(stream, headers=[ValueMatch("x-one", value="1"), ValueMatch("x-two", value="two")])
+    assert matches(
+        stream, headers=[ValueMatch("x-one", value="1"), ValueMatch("x-two", value="two")]
+    )
     assert not matches(stream, headers=[ValueMatch("x-one", value="1"), ValueMatch("x-two")])
     for name in ("method", ":method"):
         assert matches(stream, headers=[ValueMatch(name, value="POST")])

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from pymosn.message import RequestHead
 from pymosn.protocol.uri import escape, parameter, raw_offset, raw_path, unescape
 from pymosn.router.path import normalise, read_target
@@ -78,7 +79,22 @@ def test_targets_without_a_path():
 
 
 pieces = st.sampled_from(
-    [b"/", b"//", b".", b"..", b"%2e", b"%2F", b"%2f", b"a", b"%41", b"%", b"%25", b"%252e", b"?", b"\xe4"]
+    [
+        b"/",
+        b"//",
+        b".",
+        b"..",
+        b"%2e",
+        b"%2F",
+        b"%2f",
+        b"a",
+        b"%41",
+        b"%",
+        b"%25",
+        b"%252e",
+        b"?",
+        b"\xe4",
+    ]
 )
 targets = st.lists(pieces, max_size=12).map(lambda parts: b"/" + b"".join(parts))
 

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pymosn.message import RequestHead
 from pymosn.router.path import read_target
 from pymosn.router.table import RouteTable, split_authority
@@ -222,10 +223,18 @@ def test_the_cost_does_not_grow_with_the_number_of_routes(kind):
     assert many <= few + 4
 
 
+def test_the_cost_does_not_grow_with_the_number_of_wildcard_domains():
+    def steps_among(count):
+        names = [f"*.{'x' * (n % 40)}{n}.example.com" for n in range(count)]
+        found = table(*[(name, [name]) for name in names])
+        authority = b"a." + names[7][2:].encode()
+        assert cluster(found, request(authority)) == names[7]
+        return found.suffixes.steps
+
+    assert steps_among(10) <= 3
+    assert steps_among(10000) <= 3
+
+
 def test_regular_expressions_behind_the_match_are_not_tried():
-    found = routes(
-        to("a", kind="prefix", value="/"), *[to("b", kind="regex", value="x")] * 100
-    )
+    found = routes(to("a", kind="prefix", value="/"), *[to("b", kind="regex", value="x")] * 100)
     assert steps(found, request(target=b"/x")) <= 4
-
-

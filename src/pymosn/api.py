@@ -1,0 +1,9 @@
+"""The vocabulary for people who extend pymosn; extensions import this module and nothing else.
+
+Stream filters: subclass ``StreamFilter`` and define the hooks you need.  See docs/extending.md.
+"""
+
+from pymosn.proxy.exchange import Headers, Request, Response
+from pymosn.proxy.filters import FilterStatus, StreamFilter
+
+__all__ = ["FilterStatus", "Headers", "Request", "Response", "StreamFilter"]

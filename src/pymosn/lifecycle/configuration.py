@@ -1,0 +1,63 @@
+"""From a configuration file to everything the supervisor acts on.
+
+A ``Configuration`` is one file as it was read: model, settings and findings.  ``compile`` makes a
+snapshot of it, as often as the addresses of its hosts change.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from pymosn.config.compile import compile_snapshot
+from pymosn.config.load import LoadedConfig, load_config
+from pymosn.config.settings import ServerSettings, server_settings
+from pymosn.config.source import Finding
+from pymosn.observe.metrics import SlotTable
+from pymosn.snapshot import Snapshot
+
+Loader = Callable[[], LoadedConfig]
+
+
+class Configuration:
+    """A configuration that was read and can be served."""
+
+    def __init__(self, loaded: LoadedConfig) -> None:
+        """Raises ``ConfigError`` when a setting is wrong."""
+        self.loaded = loaded
+        self.settings: ServerSettings = server_settings(loaded.config, source=loaded.source)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Warnings, and the parts that have no effect yet."""
+        return self.loaded.findings
+
+    def compile(
+        self,
+        table: SlotTable,
+        resolved: Mapping[str, Sequence[str]],
+        version: int,
+        *,
+        workers: int = 0,
+    ) -> Snapshot:
+        """Return the snapshot; raises ``ConfigError``.
+
+        ``resolved`` maps the ``name:port`` of hosts to addresses; hosts without are left out.
+        ``workers`` overrules the settings, if it is not 0.
+        """
+        return compile_snapshot(
+            self.loaded.config,
+            table,
+            resolved,
+            source=self.loaded.source,
+            workers=workers or self.settings.workers,
+            log_directory=self.settings.access_log_directory,
+            version=version,
+        )
+
+
+def file_loader(path: str | Path, *, strict: bool = False) -> Loader:
+    """Return what reads the configuration file at each (re)load."""
+
+    def load() -> LoadedConfig:
+        return load_config(path, strict=strict)
+
+    return load
