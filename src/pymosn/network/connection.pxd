@@ -20,6 +20,7 @@ cdef class Handler(Reactive):
 cdef class Transfer:
     cdef void source_ready(self)
     cdef void sink_ready(self)
+    cdef Py_ssize_t held(self)
     cdef void cancel(self)
 
 
@@ -48,6 +49,10 @@ cdef class Connection(Source):
     cdef void end_write(self)
     cdef void pause_reading(self) noexcept
     cdef void resume_reading(self)
+    @cython.locals(transfer=Transfer)
+    cdef Py_ssize_t unsent(self)
+    @cython.locals(transfer=Transfer)
+    cdef bint holds_back(self)
     cpdef void close(self)
     @cython.locals(transfer=Transfer)
     cdef void close_lingering(self)

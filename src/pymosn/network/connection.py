@@ -67,14 +67,20 @@ class Handler(Reactive):
 
 
 class Transfer:
-    """Passes on what arrives at one connection to another, in the place of a handler's
-    ``on_data``.  Set as ``outgoing`` of the one and ``incoming`` of the other; splice.py has one."""
+    """Passes on what arrives at one connection to another, in the place of ``Handler.on_data``.
+
+    It is the ``outgoing`` of the one and the ``incoming`` of the other; splice.py has one.
+    """
 
     def source_ready(self) -> None:
         """The source may have something to read."""
 
     def sink_ready(self) -> None:
         """The sink has sent everything that was queued, and can take more."""
+
+    def held(self) -> int:
+        """Return how many bytes wait because the sink is full."""
+        return 0
 
     def cancel(self) -> None:
         """Let both connections go; what is under way is lost."""
@@ -146,6 +152,16 @@ class Connection(Source):
             self.paused = False
             if (self.readable or self.hangup) and not self.closed:
                 self._reactor.defer(self)
+
+    def unsent(self) -> int:
+        """Return how many bytes wait for the peer to take more."""
+        transfer = self.incoming
+        return self.buffered if transfer is None else self.buffered + transfer.held()
+
+    def holds_back(self) -> bool:
+        """Say whether we leave unread what the peer sends, because its bytes cannot go on."""
+        transfer = self.outgoing
+        return self.paused or (transfer is not None and transfer.held() > 0)
 
     def close(self) -> None:
         """Send what is queued, then close.  The handler hears ``on_closed(0)``."""

@@ -20,6 +20,7 @@ cdef class Splice(Transfer):
     cdef void begin(self)
     cdef void source_ready(self)
     cdef void sink_ready(self)
+    cdef Py_ssize_t held(self)
     @cython.locals(source=Connection, sink=Connection)
     cdef void cancel(self)
 

@@ -16,6 +16,8 @@ from pymosn.network.reactor import Pipe, Reactor
 
 PIPE_BYTES: Final = 1 << 20
 SPARE_PIPES: Final = 16
+WORTH_BYTES: Final = 65536
+"""From so many bytes on it pays to splice the rest of a body."""
 TURN_BYTES: Final = 1 << 20
 """What one splice may move before others have a turn."""
 SMALL_BYTES: Final = 16384
@@ -62,6 +64,9 @@ class Splice(Transfer):
 
     def sink_ready(self) -> None:
         self._pump()
+
+    def held(self) -> int:
+        return self._held
 
     def cancel(self) -> None:
         source = self.source
@@ -154,7 +159,7 @@ class Splice(Transfer):
                 total += count
                 self._held -= count
                 sink.bytes_written += count
-            elif count == -_EAGAIN or count == 0:
+            elif count == -_EAGAIN:
                 break
             else:
                 sink.fail(-count)

@@ -37,6 +37,8 @@ cdef class MessageReader:
 
     cpdef void feed(self, bytes data)
     cpdef Py_ssize_t pending(self)
+    cpdef long unread(self)
+    cpdef void skip(self, long count)
     cpdef bytes take_rest(self)
     cpdef void expect_response(self, bytes method)
     cpdef int next(self) except -2

@@ -132,6 +132,19 @@ class MessageReader:
         """Return how many bytes were fed and not yet consumed."""
         return len(self.buffer) - self.position
 
+    def unread(self) -> int:
+        """Return how much of a body of known size has not been fed yet; 0 when that is not so."""
+        if self._state != _SIZED or self.position < len(self.buffer):
+            return 0
+        return self._left
+
+    def skip(self, count: int) -> None:
+        """Take ``count`` bytes of the ``unread`` for read: they went past this reader."""
+        self._left -= count
+        if self._left == 0:
+            self.complete = True
+            self._state = _HEADS
+
     def take_rest(self) -> bytes:
         """Return what is left and stop parsing: the connection becomes a tunnel."""
         rest = self.buffer[self.position :]

@@ -1,4 +1,5 @@
 from pymosn.message cimport Head, ResponseHead
+from pymosn.network.connection cimport Connection
 from pymosn.network.reactor cimport Timer
 from pymosn.proxy.downstream cimport ProxyStream
 from pymosn.stream.pool cimport PoolWaiter, UpstreamSender
@@ -20,6 +21,8 @@ cdef class Attempt(PoolWaiter):
     cdef void on_headers(self, Head head, bint end)
     cdef void on_data(self, bytes data, bint end)
     cdef void on_trailers(self, Head trailers)
+    cdef Connection splice_target(self)
+    cdef void on_body_moved(self, Py_ssize_t count)
     cdef void on_reset(self, int reason)
     cdef void on_drained(self)
     cdef void on_timer(self, Timer timer)

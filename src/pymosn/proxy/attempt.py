@@ -5,6 +5,7 @@ the cluster's accounts straight, exactly once.
 """
 
 from pymosn.message import Head
+from pymosn.network.connection import Connection
 from pymosn.network.reactor import Timer
 from pymosn.stream.pool import PoolWaiter, UpstreamSender
 from pymosn.stream.stream import TRY_TIMEOUT, UPSTREAM_CLOSED, UPSTREAM_RESET
@@ -43,6 +44,12 @@ class Attempt(PoolWaiter):
 
     def on_trailers(self, trailers: Head) -> None:
         self.stream.upstream_trailers(self, trailers)
+
+    def splice_target(self) -> Connection | None:
+        return self.stream.response_target(self)
+
+    def on_body_moved(self, count: int) -> None:
+        self.stream.response_moved(count)
 
     def on_reset(self, reason: int) -> None:
         stream = self.stream

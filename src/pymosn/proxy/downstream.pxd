@@ -56,6 +56,9 @@ cdef class ProxyStream(Stream):
     cdef void on_data(self, bytes data, bint end)
     @cython.locals(attempt=Attempt)
     cdef void on_trailers(self, Head trailers)
+    @cython.locals(attempt=Attempt, target=Connection)
+    cdef Connection splice_target(self)
+    cdef void on_body_moved(self, Py_ssize_t count)
     cdef void on_reset(self, int reason)
     cdef void on_drained(self)
 
@@ -87,6 +90,8 @@ cdef class ProxyStream(Stream):
     cdef void upstream_headers(self, Attempt attempt, ResponseHead head, bint end)
     @cython.locals(go_on=bint)
     cdef void upstream_data(self, Attempt attempt, bytes data, bint end)
+    cdef Connection response_target(self, Attempt attempt)
+    cdef void response_moved(self, Py_ssize_t count)
     cdef void upstream_trailers(self, Attempt attempt, Head trailers)
     @cython.locals(route=RouteEntry, head=ResponseHead, sender=StreamSender, body=bytes, held=list, piece=bytes)
     cdef void _send_response_head(self)

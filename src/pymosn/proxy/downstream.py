@@ -14,6 +14,7 @@ import sys
 from typing import Final
 
 from pymosn.message import Head, RequestHead, ResponseHead, is_idempotent
+from pymosn.network.connection import Connection
 from pymosn.network.reactor import Timer
 from pymosn.protocol.http1 import reason as reason_phrase
 from pymosn.proxy.attempt import Attempt
@@ -155,6 +156,25 @@ class ProxyStream(Stream):
             self._request_sent(attempt)
         elif self.body_waiter is not None:
             self._wake_body_waiter()
+
+    def splice_target(self) -> Connection | None:
+        """The rest of the request's body may pass by, once nobody could need it again."""
+        attempt = self.attempt
+        if attempt is None or attempt.sender is None or not attempt.started:
+            return None
+        if not self.body_dropped or self.phase not in (_UPSTREAM, _RESPOND):
+            return None
+        if self.filters is not None and self.filters.on_request_data:
+            return None
+        target = attempt.sender.splice_target()
+        if target is not None and self.timeout > 0:
+            # An upstream that takes nothing must not go unnoticed.
+            self._arm_timer()
+        return target
+
+    def on_body_moved(self, count: int) -> None:
+        self.bytes_received += count
+        self.activity = self.reactor.now
 
     def on_reset(self, reason: int) -> None:
         """The client is gone, or broke its protocol."""
@@ -474,6 +494,19 @@ class ProxyStream(Stream):
                 self._finish()
         elif not go_on and self.attempt is not None:
             attempt.sender.pause_input()
+
+    def response_target(self, attempt: Attempt) -> Connection | None:
+        """Where the rest of the response's body may go, when nobody here looks at it."""
+        if attempt is not self.attempt or self.phase != _RESPOND or self.sender is None:
+            return None
+        if self.filters is not None and self.filters.on_response_data:
+            return None
+        return self.sender.splice_target()
+
+    def response_moved(self, count: int) -> None:
+        """So much of the body went to the client directly."""
+        self.bytes_sent += count
+        self.activity = self.reactor.now
 
     def upstream_trailers(self, attempt: Attempt, trailers: Head | None) -> None:
         """The response body ended."""

@@ -38,6 +38,7 @@ cdef class TcpAcceptor(Acceptor):
     @cython.locals(session=TcpSession)
     cpdef void close(self)
     cpdef long active(self)
+    cpdef long exchanges(self)
     @cython.locals(stream=Stream)
     cdef void finished(self, TcpSession session)
 

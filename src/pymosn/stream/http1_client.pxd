@@ -3,10 +3,13 @@ cimport cython
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactor, Timer
+from pymosn.network.splice cimport Splice
 from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, encode_request, last_chunk
 from pymosn.stream.pool cimport ConnectionPool, PooledConnection
 from pymosn.stream.stream cimport StreamReceiver, StreamSender
 
+cdef Py_ssize_t _READ_SIZE
+cdef long _WORTH_BYTES
 cdef int _NEED_DATA, _HEAD, _DATA, _END
 cdef int _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL
 cdef bytes _CRLF, _GET
@@ -34,6 +37,7 @@ cdef class Http1ClientConnection(PooledConnection):
     @cython.locals(go_on=bint)
     cdef bint send_data(self, bytes data, bint end) except? 0
     cdef void send_trailers(self, Head trailers)
+    cdef Connection splice_target(self)
     cdef void reset(self)
     cdef void pause_input(self)
     cdef void resume_input(self)
@@ -43,6 +47,8 @@ cdef class Http1ClientConnection(PooledConnection):
     @cython.locals(receiver=StreamReceiver, event=int, trailers=Head, piece=bytes, complete=bint)
     cdef void on_data(self, bytes data)
     @cython.locals(receiver=StreamReceiver)
+    cdef void on_spliced(self, Py_ssize_t moved, bint done)
+    @cython.locals(receiver=StreamReceiver)
     cdef void on_eof(self)
     cdef void on_drained(self)
     @cython.locals(receiver=StreamReceiver)
@@ -51,6 +57,8 @@ cdef class Http1ClientConnection(PooledConnection):
     @cython.locals(reader=MessageReader, response=ResponseHead, rest=bytes, complete=bint)
     cdef void _on_head(self, StreamReceiver receiver)
     cdef void _finish(self, StreamReceiver receiver)
+    @cython.locals(target=Connection)
+    cdef void _splice_body(self, StreamReceiver receiver)
     cdef void _lose(self, int reason)
     cdef void _end_tunnel(self)
     cdef void _stop_timer(self)

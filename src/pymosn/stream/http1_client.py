@@ -1,7 +1,8 @@
 """The upstream side of HTTP/1.1: one connection, one exchange at a time, reused by its pool."""
 
-from pymosn.network.connection import Connection
+from pymosn.network.connection import READ_SIZE, Connection
 from pymosn.network.reactor import Timer
+from pymosn.network.splice import WORTH_BYTES, Splice
 from pymosn.protocol.http1 import (
     DATA,
     END,
@@ -15,6 +16,8 @@ from pymosn.protocol.http1 import (
 from pymosn.stream.pool import ConnectionPool, PooledConnection
 from pymosn.stream.stream import UPSTREAM_CLOSED, UPSTREAM_PROTOCOL, StreamReceiver
 
+_READ_SIZE = READ_SIZE
+_WORTH_BYTES = WORTH_BYTES
 _NEED_DATA = NEED_DATA
 _HEAD = HEAD
 _DATA = DATA
@@ -108,6 +111,9 @@ class Http1ClientConnection(PooledConnection):
             self.connection.write(last_chunk(trailers))
         self._request_sent = True
 
+    def splice_target(self) -> Connection | None:
+        return None if self._chunked or self._tunnel else self.connection
+
     def reset(self) -> None:
         self._active_at_close = self.receiver is not None
         self.receiver = None
@@ -160,10 +166,22 @@ class Http1ClientConnection(PooledConnection):
                 self._finish(receiver)
                 receiver.on_trailers(trailers)
             elif event == _NEED_DATA:
+                if len(data) >= _READ_SIZE and self.reader.unread() >= _WORTH_BYTES:
+                    self._splice_body(receiver)
                 return
             else:
                 self._lose(_UPSTREAM_PROTOCOL)
                 return
+
+    def on_spliced(self, moved: int, done: bool) -> None:
+        receiver = self.receiver
+        if receiver is None:
+            return
+        self.reader.skip(moved)
+        receiver.on_body_moved(moved)
+        if self.reader.complete and self.receiver is receiver:
+            self._finish(receiver)
+            receiver.on_data(b"", True)
 
     def on_eof(self) -> None:
         receiver = self.receiver
@@ -239,6 +257,11 @@ class Http1ClientConnection(PooledConnection):
             return
         self.connection.resume_reading()
         self.pool.release(self)
+
+    def _splice_body(self, receiver: StreamReceiver) -> None:
+        target = receiver.splice_target()
+        if target is not None:
+            Splice(self.pool.reactor, self.connection, target, self.reader.unread()).begin()
 
     def _lose(self, reason: int) -> None:
         receiver = self.receiver

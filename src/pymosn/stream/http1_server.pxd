@@ -3,9 +3,12 @@ cimport cython
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
+from pymosn.network.splice cimport Splice
 from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, encode_response, last_chunk
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
 
+cdef Py_ssize_t _READ_SIZE
+cdef long _WORTH_BYTES
 cdef int _NEED_DATA, _HEAD, _DATA, _END
 cdef int _IDLE, _READING_HEAD, _READING_BODY, _WRITING, _WAITING
 cdef int _DOWNSTREAM_CLOSED, _DOWNSTREAM_PROTOCOL
@@ -45,6 +48,8 @@ cdef class Http1ServerConnection(StreamSender):
     cpdef void abort(self)
 
     cdef void on_data(self, bytes data)
+    @cython.locals(receiver=StreamReceiver)
+    cdef void on_spliced(self, Py_ssize_t moved, bint done)
     cdef void on_eof(self)
     cdef void on_drained(self)
     cdef void on_closed(self, int error)
@@ -57,6 +62,7 @@ cdef class Http1ServerConnection(StreamSender):
     @cython.locals(go_on=bint)
     cdef bint send_data(self, bytes data, bint end) except? 0
     cdef void send_trailers(self, Head trailers)
+    cdef Connection splice_target(self)
     cdef void send_continue(self)
     cdef void reset(self)
     cdef void pause_input(self)
@@ -68,6 +74,8 @@ cdef class Http1ServerConnection(StreamSender):
     cdef void _advance(self)
     @cython.locals(reader=MessageReader, request=RequestHead, method=bytes, receiver=StreamReceiver)
     cdef void _begin_exchange(self)
+    @cython.locals(receiver=StreamReceiver, target=Connection)
+    cdef void _splice_body(self)
     cdef void _wait_for_more(self)
     cdef void _finish_exchange(self)
     cdef void _close_flushed(self)

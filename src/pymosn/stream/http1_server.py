@@ -9,8 +9,9 @@ before has been answered.
 from typing import Final
 
 from pymosn.message import ResponseHead
-from pymosn.network.connection import Connection
+from pymosn.network.connection import READ_SIZE, Connection
 from pymosn.network.reactor import Reactor, Timer
+from pymosn.network.splice import WORTH_BYTES, Splice
 from pymosn.protocol.http1 import (
     DATA,
     END,
@@ -33,6 +34,8 @@ from pymosn.stream.stream import (
 PIPELINE_BYTES: Final = 65536
 """Requests received ahead of their turn; beyond, the connection is not read."""
 
+_READ_SIZE = READ_SIZE
+_WORTH_BYTES = WORTH_BYTES
 _NEED_DATA = NEED_DATA
 _HEAD = HEAD
 _DATA = DATA
@@ -120,8 +123,23 @@ class Http1ServerConnection(StreamSender):
         self.reader.feed(data)
         if self._receiver is None or not self._request_complete:
             self._advance()
+            if len(data) >= _READ_SIZE and self.reader.unread() >= _WORTH_BYTES:
+                self._splice_body()
         elif self.reader.pending() > _PIPELINE_BYTES:
             self._pause(2)
+
+    def on_spliced(self, moved: int, done: bool) -> None:
+        receiver = self._receiver
+        if receiver is None:
+            return
+        self.reader.skip(moved)
+        receiver.on_body_moved(moved)
+        if not self.reader.complete:
+            self._wait_for_more()
+            return
+        self._request_complete = True
+        self._phase = _WAITING
+        receiver.on_data(b"", True)
 
     def on_eof(self) -> None:
         receiver = self._receiver
@@ -167,10 +185,10 @@ class Http1ServerConnection(StreamSender):
         if phase == _WRITING:
             # Silence is the client's fault only while something waits to be taken by it.
             written = self.connection.bytes_written
-            if written != self._progress or self.connection.buffered == 0:
+            if written != self._progress or self.connection.unsent() == 0:
                 self._progress = written
                 self._deadline = now + self._nanoseconds(self.options.body_timeout)
-        elif phase == _READING_BODY and self._paused:
+        elif phase == _READING_BODY and self.connection.holds_back():
             # We are not reading: the upstream is slow, not the client.
             self._deadline = now + self._nanoseconds(self.options.body_timeout)
         if now < self._deadline:
@@ -257,6 +275,14 @@ class Http1ServerConnection(StreamSender):
             self.connection.write(last_chunk(trailers))
         self._finish_exchange()
 
+    def splice_target(self) -> Connection | None:
+        if self._chunked or self._tunnel:
+            return None
+        if self._phase != _WRITING:
+            self._progress = self.connection.bytes_written
+            self._watch(_WRITING, self.options.body_timeout)
+        return self.connection
+
     def send_continue(self) -> None:
         """Ask the client for the body it announced with ``Expect: 100-continue``."""
         if not self._response_begun:
@@ -332,6 +358,12 @@ class Http1ServerConnection(StreamSender):
         self._receiver = receiver
         self.expects_continue = reader.expect_continue
         receiver.on_headers(request, reader.complete)
+
+    def _splice_body(self) -> None:
+        receiver = self._receiver
+        target = None if receiver is None else receiver.splice_target()
+        if target is not None:
+            Splice(self.reactor, self.connection, target, self.reader.unread()).begin()
 
     def _wait_for_more(self) -> None:
         if self._receiver is not None:

@@ -1,5 +1,5 @@
 from pymosn.message cimport Head, RequestHead, ResponseHead
-from pymosn.network.connection cimport Handler
+from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive
 
 
@@ -7,6 +7,8 @@ cdef class StreamReceiver(Reactive):
     cdef void on_headers(self, Head head, bint end)
     cdef void on_data(self, bytes data, bint end)
     cdef void on_trailers(self, Head trailers)
+    cdef Connection splice_target(self)
+    cdef void on_body_moved(self, Py_ssize_t count)
     cdef void on_reset(self, int reason)
     cdef void on_drained(self)
 
@@ -15,6 +17,7 @@ cdef class StreamSender(Handler):
     cdef void send_headers(self, Head head, bint end)
     cdef bint send_data(self, bytes data, bint end) except? 0
     cdef void send_trailers(self, Head trailers)
+    cdef Connection splice_target(self)
     cdef void reset(self)
     cdef void pause_input(self)
     cdef void resume_input(self)

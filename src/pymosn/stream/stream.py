@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pymosn.message import RequestHead, ResponseHead
-from pymosn.network.connection import Handler
+from pymosn.network.connection import Connection, Handler
 from pymosn.network.reactor import Reactive
 
 # Why an exchange, or one attempt of it, ended early.
@@ -98,6 +98,13 @@ class StreamReceiver(Reactive):
     def on_trailers(self, trailers: object) -> None:
         """The body ended, with trailers (a ``Head``) or None."""
 
+    def splice_target(self) -> Connection | None:
+        """Return where the rest of a sized body may go without coming by here, or None."""
+        return None
+
+    def on_body_moved(self, count: int) -> None:
+        """So many bytes of the body went to the ``splice_target``."""
+
     def on_reset(self, reason: int) -> None:
         """The stream ended early; nothing more follows."""
 
@@ -117,6 +124,13 @@ class StreamSender(Handler):
 
     def send_trailers(self, trailers: object) -> None:
         """End the body, with trailers or None."""
+
+    def splice_target(self) -> Connection | None:
+        """Return the connection on which a body leaves as it is, or None.
+
+        Whoever takes it moves the bytes there, and then ends the body with ``send_data``.
+        """
+        return None
 
     def reset(self) -> None:
         """End the stream early; the receiver hears nothing more."""
