@@ -75,20 +75,7 @@ def test_mosns_flags_are_accepted() -> None:
     command, _ = find(["start"])
     assert command is not None
     given = parser(command).parse_args(
-        [
-            "-config",
-            "x.json",
-            "--service-cluster",
-            "c",
-            "-sm",
-            "a:b",
-            "--disable-hot-restart",
-            "--restart-epoch=3",
-            "-l",
-            "warning",
-            "--drain-time-s",
-            "5",
-        ]
+        ["-config", "x.json", "--service-cluster", "c", "-sm", "a:b", "--disable-hot-restart", "--restart-epoch=3", "-l", "warning", "--drain-time-s", "5"]
     )
     assert given.config == "x.json"
     assert given.drain_time_s == 5.0
