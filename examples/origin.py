@@ -1,7 +1,7 @@
 """A small HTTP origin for the examples: it answers with what it was asked.
 
-    python examples/origin.py 9000 9001          serves on two ports of 127.0.0.1
-    python examples/origin.py unix:origin.sock   serves on a Unix socket
+    python origin.py 9000 9001          serves on two ports of 127.0.0.1
+    python origin.py unix:origin.sock   serves on a Unix socket
 
 ``/status/503`` answers with that status, ``/sleep/2`` waits two seconds first, ``/flaky`` answers
 503 to every other request; anything else is described as JSON.
@@ -82,7 +82,7 @@ def make_server(address: str) -> socketserver.BaseServer:
         server = UnixServer(path, Handler)
     else:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", int(address)), Handler)
-    server.name = address  # type: ignore[attr-defined]
+    server.name = address  # type: ignore[union-attr]
     return server
 
 

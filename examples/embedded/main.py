@@ -1,14 +1,14 @@
 """A proxy inside an asyncio program: its configuration is a dictionary, its filter a class here.
 
-    python examples/embedded/main.py
+python main.py [PORT [PORT OF THE ORIGIN]]
 """
 
 import asyncio
+import contextlib
 import sys
 
 import pymosn
 from pymosn.api import Request, Response, StreamFilter
-from pymosn.extension.registry import Registry
 
 
 class Hello(StreamFilter):
@@ -25,21 +25,17 @@ def configuration(listen: int, origin: int) -> dict[str, object]:
         "listen": f"127.0.0.1:{listen}",
         "name": "web",
         "to": f"127.0.0.1:{origin}",
-        "filters": ["hello"],
+        "filters": [f"{__name__}:Hello"],
     }
 
 
 async def main(listen: int = 8080, origin: int = 9000) -> None:
     """Serve until cancelled."""
-    registry = Registry.standard()
-    registry.add("filters", "hello", Hello)
-    async with pymosn.Server(configuration(listen, origin), registry=registry) as server:
+    async with pymosn.Server(configuration(listen, origin)) as server:
         print(f"serving on {server.addresses['web']}", flush=True)
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main(*map(int, sys.argv[1:])))
-    except KeyboardInterrupt:
-        pass
