@@ -134,7 +134,9 @@ class Server:
         self._sockets.close()
         self._runtime.drain()
         deadline = asyncio.get_running_loop().time() + self._drain_timeout
-        while self._runtime.active() and asyncio.get_running_loop().time() < deadline:
+        while self._runtime.active():
+            if asyncio.get_running_loop().time() >= deadline:
+                break
             await asyncio.sleep(_DRAIN_CHECK)
 
     def close(self) -> None:
