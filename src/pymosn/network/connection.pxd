@@ -36,6 +36,7 @@ cdef class Connection(Source):
     cdef readonly long bytes_written
     cdef Timer _linger_timer
     cdef Py_ssize_t _linger_left
+    cdef long _linger_progress
     cdef readonly bint connecting, closed, eof, write_ended
     cdef bint readable, hangup, paused, lingering, close_when_flushed
     cdef bint above_high_water, _write_shut, _bulk

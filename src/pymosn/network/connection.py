@@ -28,7 +28,8 @@ HIGH_WATER: Final = 262144
 """Bytes of unsent output above which ``write`` asks the writer to pause."""
 LOW_WATER: Final = 65536
 LINGER_SECONDS: Final = 2.0
-LINGER_BYTES: Final = 1 << 20
+LINGER_BYTES: Final = 1 << 26
+"""A fast client must have time to read the reply: not so little that it is sent in one go."""
 
 _EDGE_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
 _HANGUP = EPOLLRDHUP | EPOLLHUP | EPOLLERR
@@ -172,6 +173,7 @@ class Connection(Source):
             self.lingering = True
             self.paused = False
             self._linger_left = LINGER_BYTES
+            self._linger_progress = self.bytes_written
             self._linger_timer = Timer()
             self._reactor.arm(self._linger_timer, self, LINGER_SECONDS)
             self._reactor.defer(self)
@@ -221,6 +223,11 @@ class Connection(Source):
             self._read()
 
     def on_timer(self, timer: Timer) -> None:
+        if self._output is not None and self.bytes_written != self._linger_progress:
+            # The peer is still taking our reply.
+            self._linger_progress = self.bytes_written
+            self._reactor.arm(timer, self, LINGER_SECONDS)
+            return
         self._shut(0)
 
     def flush(self) -> None:
@@ -301,14 +308,15 @@ class Connection(Source):
                 self._linger_left -= _READ_SIZE
                 if self._linger_left < 0:
                     self._shut(0)
-                continue
-            size = len(data)
-            self.bytes_read += size
-            self._bulk = size > 16384
-            if size < _READ_SIZE and not self.hangup:
-                # A short read emptied the kernel's buffer; the next arrival is a new edge.
-                self.readable = False
-            handler.on_data(data)
+                    return
+            else:
+                size = len(data)
+                self.bytes_read += size
+                self._bulk = size > 16384
+                if size < _READ_SIZE and not self.hangup:
+                    # A short read emptied the kernel's buffer; the next arrival is a new edge.
+                    self.readable = False
+                handler.on_data(data)
             reads += 1
             if reads >= _READS_IN_A_ROW and self.readable:
                 # Others have a turn first.

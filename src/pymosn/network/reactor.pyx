@@ -280,7 +280,8 @@ cdef class Reactor:
             self.armed_timers += 1
         timer.target = target
         ticks = <long>(seconds * (1e9 / TICK_NS)) + 2
-        timer.deadline = self._tick + ticks
+        # Not from _tick: while events are dispatched, that is still the turn before's.
+        timer.deadline = self.now // TICK_NS + ticks
         if ticks < WHEEL:
             head = <Timer>PyList_GET_ITEM(self._wheel, timer.deadline & (WHEEL - 1))
             if timer.deadline < self._next_tick:

@@ -127,6 +127,8 @@ cdef class ProxyStream(Stream):
     cdef void _wake_body_waiter(self)
 
     cdef void _begin_tunnel(self)
+    @cython.locals(attempt=Attempt)
+    cdef void _end_tunnel(self)
     @cython.locals(attempt=Attempt, go_on=bint)
     cdef void _tunnel_up(self, bytes data, bint end)
 

@@ -265,6 +265,9 @@ class ProxyStream(Stream):
             self.try_timeout = 0.0
         if self.proxy.adds_headers:
             self.proxy.add_request_headers(self)
+        if self.request.minor == 0 and self.request.get(b"host") is None:
+            # HTTP/1.1, which we speak with the upstream, requires one (RFC 9112 §3.2).
+            self.request.add(b"Host", self.host.authority())
         if route.edits_request:
             route.finish_request(self)
 
@@ -466,7 +469,7 @@ class ProxyStream(Stream):
             if self.phase == _TUNNEL:
                 self.response_ended = True
                 if self.request_ended:
-                    self._finish()
+                    self._end_tunnel()
             else:
                 self._finish()
         elif not go_on and self.attempt is not None:
@@ -835,7 +838,15 @@ class ProxyStream(Stream):
         if not go_on:
             self._pause_request()
         if end and self.response_ended:
-            self._finish()
+            self._end_tunnel()
+
+    def _end_tunnel(self) -> None:
+        """Both sides have ended: the codecs close behind what is still leaving."""
+        attempt = self.attempt
+        if attempt is not None:
+            self.attempt = None
+            attempt.finish_complete(self.status)
+        self._finish()
 
     # -- time ----------------------------------------------------------------------------------
 
@@ -907,7 +918,11 @@ class ProxyStream(Stream):
 
     def _must_be_careful(self) -> bool:
         """Say whether the request could not be sent again if its connection proves dead."""
-        return self.body_dropped or not is_idempotent(self.request.method)
+        return (
+            self.body_dropped
+            or self.free_retry_used
+            or not is_idempotent(self.request.method)
+        )
 
     def _may_repeat(self, route: RouteEntry) -> bool:
         return route.retry.non_idempotent or is_idempotent(self.request.method)

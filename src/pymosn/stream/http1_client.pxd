@@ -9,7 +9,7 @@ from pymosn.stream.stream cimport StreamReceiver, StreamSender
 
 cdef int _NEED_DATA, _HEAD, _DATA, _END
 cdef int _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL
-cdef bytes _CRLF
+cdef bytes _CRLF, _GET
 cdef int _EINPROGRESS
 
 
@@ -18,6 +18,7 @@ cdef class Http1ClientConnection(PooledConnection):
     cdef MessageReader reader
     cdef Timer _timer
     cdef readonly long requests
+    cdef long _sent_turn
     cdef bint _established, _timed_out, _remote_close, _active_at_close
     cdef bint _request_sent, _chunked, _tunnel
 

@@ -70,6 +70,8 @@ class Http1ClientConnection(PooledConnection):
         self.response_begun = False
         self._request_sent = end
         self._chunked = False
+        # Only what may be repeated is sent without a look at what the origin has said already.
+        self._sent_turn = self.pool.reactor.turns if request.method == _GET else -1
         if request.upgrade is not None:
             tail = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade
         elif request.te_trailers:
@@ -94,6 +96,8 @@ class Http1ClientConnection(PooledConnection):
         if end:
             if self._tunnel:
                 self.connection.end_write()
+                if self.connection.eof:
+                    self._end_tunnel()
             elif self._chunked:
                 self.connection.write(last_chunk(None))
             self._request_sent = True
@@ -134,6 +138,11 @@ class Http1ClientConnection(PooledConnection):
             return
         if self._tunnel:
             receiver.on_data(data, False)
+            return
+        if self._sent_turn == self.pool.reactor.turns and self.requests > 1:
+            # It arrived before the request left, so it answers nothing that was asked.
+            self._remote_close = True
+            self._lose(_UPSTREAM_CLOSED)
             return
         self.reader.feed(data)
         while self.receiver is receiver:
@@ -216,9 +225,12 @@ class Http1ClientConnection(PooledConnection):
         hears the end, so that what it does next can have it."""
         self.receiver = None
         options = self.pool.options
+        if not self._request_sent or self.connection.buffered:
+            # An origin that answers early may never read the rest.
+            self.connection.abort()
+            return
         if (
-            not self._request_sent
-            or not self.reader.keep_alive
+            not self.reader.keep_alive
             or self.reader.pending()
             or self.connection.eof
             or (options.max_requests and self.requests >= options.max_requests)
@@ -254,4 +266,5 @@ class Http1Pool(ConnectionPool):
 
 
 _CRLF = b"\r\n"
+_GET = b"GET"
 _EINPROGRESS = 115

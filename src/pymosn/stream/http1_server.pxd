@@ -38,6 +38,7 @@ cdef class Http1ServerConnection(StreamSender):
     cdef int _phase, _paused
     cdef bint _timer_armed, _draining, _ended, _tunnel
     cdef bint _request_complete, _response_begun, _keep_alive, _is_head, _connect, _chunked
+    cdef bint _until_close
 
     cpdef void open(self, int fd)
     cpdef void drain(self)
@@ -48,7 +49,7 @@ cdef class Http1ServerConnection(StreamSender):
     cdef void on_drained(self)
     cdef void on_closed(self, int error)
     cdef void on_deferred(self)
-    @cython.locals(now=long, phase=int)
+    @cython.locals(now=long, phase=int, written=long)
     cdef void on_timer(self, Timer timer)
 
     @cython.locals(response=ResponseHead, status=int, minor=int, tail=bytes)
@@ -69,6 +70,7 @@ cdef class Http1ServerConnection(StreamSender):
     cdef void _begin_exchange(self)
     cdef void _wait_for_more(self)
     cdef void _finish_exchange(self)
+    cdef void _close_flushed(self)
     @cython.locals(timeout=double)
     cdef void _expect_request(self)
     cdef void _watch(self, int phase, double timeout)

@@ -114,6 +114,9 @@ class Http1ServerConnection(StreamSender):
             if self._receiver is not None:
                 self._receiver.on_data(data, False)
             return
+        if self._ended:
+            # The last reply is still leaving; a request behind it was told not to come.
+            return
         self.reader.feed(data)
         if self._receiver is None or not self._request_complete:
             self._advance()
@@ -152,7 +155,7 @@ class Http1ServerConnection(StreamSender):
 
     def on_deferred(self) -> None:
         """Requests were pipelined: the next one's turn has come."""
-        if not self.connection.closed and self._receiver is None:
+        if self._receiver is None and not self._ended and not self.connection.closed:
             self._advance()
 
     def on_timer(self, timer: Timer) -> None:
@@ -161,14 +164,21 @@ class Http1ServerConnection(StreamSender):
         if phase == _WAITING:
             self._arm(self.options.idle_timeout or 60.0)
             return
-        if phase == _WRITING and self.connection.bytes_written != self._progress:
-            self._progress = self.connection.bytes_written
+        if phase == _WRITING:
+            # Silence is the client's fault only while something waits to be taken by it.
+            written = self.connection.bytes_written
+            if written != self._progress or self.connection.buffered == 0:
+                self._progress = written
+                self._deadline = now + self._nanoseconds(self.options.body_timeout)
+        elif phase == _READING_BODY and self._paused:
+            # We are not reading: the upstream is slow, not the client.
             self._deadline = now + self._nanoseconds(self.options.body_timeout)
         if now < self._deadline:
             self._arm((self._deadline - now) * 1e-9)
             return
         if phase == _IDLE:
-            self.connection.close()
+            self._ended = True
+            self._close_flushed()
         elif phase == _READING_HEAD:
             self._refuse(408, "the head took too long")
         elif phase == _READING_BODY:
@@ -193,6 +203,7 @@ class Http1ServerConnection(StreamSender):
         minor = self.reader.request.minor
         tail = b""
         self._chunked = False
+        self._until_close = False
         if status == 101 or (status < 300 and self._connect):
             self._begin_tunnel()
             if response.upgrade is not None:
@@ -207,6 +218,7 @@ class Http1ServerConnection(StreamSender):
                 self._chunked = True
                 tail = b"Transfer-Encoding: chunked\r\n"
             else:
+                self._until_close = True
                 self._keep_alive = False
         if self._draining or not self._request_complete:
             self._keep_alive = False
@@ -252,9 +264,10 @@ class Http1ServerConnection(StreamSender):
 
     def reset(self) -> None:
         self._receiver = None
-        if self._chunked or (self._response_begun and self.connection.buffered > 0):
+        self._ended = True
+        if self._response_begun and not self._until_close and not self._tunnel:
             # A cut chunked or sized body is recognised as such; what was sent still counts.
-            self.connection.close()
+            self._close_flushed()
         else:
             self.connection.abort()
 
@@ -287,6 +300,13 @@ class Http1ServerConnection(StreamSender):
                     self._receiver.on_trailers(self.reader.trailers)
             elif event == _NEED_DATA:
                 self._wait_for_more()
+                return
+            elif self._receiver is not None and self._response_begun:
+                # The client has a part of another answer already.
+                self.factory.protocol_error(
+                    self.info, self.reader.error_status, self.reader.error
+                )
+                self._lose(_DOWNSTREAM_PROTOCOL)
                 return
             else:
                 self._drop_receiver(_DOWNSTREAM_PROTOCOL)
@@ -333,12 +353,19 @@ class Http1ServerConnection(StreamSender):
             if self.reader.pending():
                 self.connection.close_lingering()
             else:
-                self.connection.close()
+                self._close_flushed()
         else:
             self._resume(3)
             self._expect_request()
             if self.reader.pending():
                 self.reactor.defer(self)
+
+    def _close_flushed(self) -> None:
+        """Close behind what is still leaving, as long as the client takes it."""
+        self.connection.close()
+        if not self.connection.closed:
+            self._progress = self.connection.bytes_written
+            self._watch(_WRITING, self.options.body_timeout)
 
     def _expect_request(self) -> None:
         """Begin the idle phase.  The timer is left alone when it fires early enough: a busy

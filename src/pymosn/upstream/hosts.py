@@ -28,6 +28,12 @@ class UpstreamHost:
         self.stats = stats
         self.update(hostname, weight, metadata or {}, healthy)
 
+    def authority(self) -> bytes:
+        """Return what to call this endpoint in Host where the client has named nothing."""
+        if self.hostname:
+            return self.hostname.encode()
+        return b"localhost" if self.address.startswith("unix:") else self.address.encode()
+
     def update(
         self, hostname: str, weight: int, metadata: dict[str, str], healthy: bool
     ) -> None:
