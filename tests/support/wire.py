@@ -78,7 +78,6 @@ def snapshot(
                 **(cluster or {}),
             )
         },
-        downstream_stats_slot=slots.slot(DOWNSTREAM, proxy="global"),
     )
 
 
