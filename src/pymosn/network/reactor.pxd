@@ -47,7 +47,7 @@ cdef class Reactor:
     cdef list _flushes
 
     # pipes for splice.py to use again
-    cdef list spare_pipes
+    cdef readonly list spare_pipes
 
     # asyncio's share
     cdef list _python_ready
