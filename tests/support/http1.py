@@ -86,9 +86,7 @@ class Transcript:
         reader = self.reader
         if self.requests:
             head = reader.request
-            self.events.append(
-                ("request", head.method, head.target, head.authority, head.items())
-            )
+            self.events.append(("request", head.method, head.target, head.authority, head.items()))
         else:
             head = reader.response
             self.events.append(("response", head.status, head.reason, head.items()))
@@ -141,9 +139,7 @@ def read_every_way(
     """Read ``data`` whole, byte by byte and cut at every position: the events must be equal."""
     whole = None
     for pieces in splits(data):
-        transcript = read(
-            codec, pieces, requests=requests, eof=eof, methods=methods, **limits
-        )
+        transcript = read(codec, pieces, requests=requests, eof=eof, methods=methods, **limits)
         if whole is None:
             whole = transcript
         assert transcript.events == whole.events, f"fed as {pieces}"

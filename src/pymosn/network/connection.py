@@ -151,6 +151,7 @@ class Connection(Source):
         self.end_write()
         if not self.lingering and not self.closed:
             self.lingering = True
+            self.close_when_flushed = False
             self.paused = False
             self._linger_left = LINGER_BYTES
             self._linger_progress = self.bytes_written
