@@ -325,6 +325,8 @@ class Runtime:
                 listener.filters[0], stats, self.clusters, service.access_logs,
                 listener.max_connections,
             )
+        if sockets:
+            service.stop_accepting()  # the listener has moved to another address
         for fd in sockets:
             accepting = Listener(self.reactor, service.acceptor, listener.name)
             accepting.open(fd)

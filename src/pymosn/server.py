@@ -19,7 +19,7 @@ from pymosn.config.load import LoadedConfig, load_config, parse_config
 from pymosn.extension.registry import Registry
 from pymosn.lifecycle.configuration import Configuration
 from pymosn.lifecycle.resolver import Resolver, lookups
-from pymosn.lifecycle.sockets import ListeningSockets
+from pymosn.lifecycle.sockets import ListeningSockets, key
 from pymosn.network.reactor import Reactor
 from pymosn.observe.log import ErrorLog, describe_exception
 from pymosn.observe.metrics import Slots, SlotTable
@@ -94,7 +94,7 @@ class Server:
     def addresses(self) -> dict[str, str]:
         """The bound address of each listener by its name; a port 0 has become a real one."""
         return {
-            listener.name: self._sockets.bound_address(listener.address)
+            listener.name: self._sockets.bound_address(listener)
             for listener in self._snapshot.listeners
             if listener.bind
         }
@@ -108,12 +108,12 @@ class Server:
         """Serve another configuration; on an error the present one stays."""
         assert self._runtime is not None
         snapshot = await self._compile(config)
-        held = {item.name: item.address for item in self._snapshot.listeners}
+        held = {item.name: key(item) for item in self._snapshot.listeners}
         bound = self._sockets.bind(snapshot.listeners, 1)
         given = {
-            item.name: [os.dup(self._sockets.descriptor(item.address, 0))]
+            item.name: [os.dup(self._sockets.descriptor(key(item), 0))]
             for item in snapshot.listeners
-            if item.bind and held.get(item.name) != item.address
+            if item.bind and held.get(item.name) != key(item)
         }
         try:
             self._runtime.apply(snapshot, given)

@@ -1,1 +1,1 @@
-"""What the tests share."""
+"""What tests share: a real pymosn process, origins, configurations, a client."""

@@ -79,7 +79,7 @@ class ListenerCompiler:
         address = self._address(listener, network, path)
         name = listener.name or listener.address
         self._check_unique(self._names, name, f"{path}.name", "name")
-        if listener.bind_port:
+        if listener.bind_port and not address.endswith(":0"):
             protocol = "udp" if network == "udp" else "stream"
             self._check_unique(
                 self._addresses, f"{protocol} {address}", f"{path}.address", "address"

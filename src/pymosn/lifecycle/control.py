@@ -10,8 +10,8 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from pymosn.lifecycle.sockets import remove_stale
 
 _LIMIT: Final = 1 << 20
 _REQUEST_TIMEOUT: Final = 5.0
+_LONGEST_PATH: Final = 107
 
 Handler = Callable[[str], Awaitable[dict[str, Any]]]
 """A command to the answer's content; raises ``ControlError`` for a refusal."""
@@ -39,11 +40,12 @@ class ControlServer:
     async def start(self) -> None:
         """Listen; raises ``OSError`` when another process answers there already."""
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        remove_stale(self.path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         previous = os.umask(0o177)
         try:
-            sock.bind(self.path)
+            with _reachable(self.path) as path:
+                remove_stale(path)
+                sock.bind(path)
         except OSError:
             sock.close()
             raise
@@ -95,7 +97,8 @@ def ask(pid_file: str, command: str, timeout: float = 60.0) -> dict[str, Any]:
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(timeout)
-        sock.connect(control_path(pid_file))
+        with _reachable(control_path(pid_file)) as path:
+            sock.connect(path)
         sock.sendall(json.dumps({"command": command}).encode() + b"\n")
         received = bytearray()
         while not received.endswith(b"\n"):
@@ -142,6 +145,19 @@ def remove_pid(pid_file: str) -> None:
     with suppress(OSError, ValueError):
         if int(Path(pid_file).read_text(encoding="ascii").strip()) == os.getpid():
             Path(pid_file).unlink()
+
+
+@contextmanager
+def _reachable(path: str) -> Iterator[str]:
+    """Yield a name for a socket that fits into a socket address, however long its path is."""
+    if len(os.fsencode(path)) <= _LONGEST_PATH:
+        yield path
+        return
+    directory = os.open(Path(path).parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{Path(path).name}"
+    finally:
+        os.close(directory)
 
 
 def _is_ours(sock: socket.socket) -> bool:

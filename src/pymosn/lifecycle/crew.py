@@ -31,8 +31,8 @@ class Serving(Struct, frozen=True):
 
     version: int
     encoded: Raw
-    addresses: dict[str, str]
-    """Names of the bound listeners to their addresses."""
+    sockets: dict[str, str]
+    """Names of the bound listeners to the keys of their sockets."""
 
 
 class Crew:
@@ -177,7 +177,7 @@ class Crew:
     async def _apply(self, worker: WorkerProcess) -> None:
         serving = self._serving
         assert serving is not None
-        await worker.apply(serving.version, serving.encoded, serving.addresses, self._descriptor)
+        await worker.apply(serving.version, serving.encoded, serving.sockets, self._descriptor)
 
     @staticmethod
     def _raise_first(results: Sequence[BaseException | None]) -> None:

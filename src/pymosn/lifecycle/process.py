@@ -27,7 +27,7 @@ ACK_TIMEOUT: Final = 30.0
 _STATUS_TIMEOUT: Final = 1.0
 
 Descriptor = Callable[[str, int], int]
-"""Address and worker index to a listening descriptor."""
+"""Key of a socket and worker index to a listening descriptor."""
 
 
 class WorkerError(Exception):
@@ -112,22 +112,22 @@ class WorkerProcess:
         return f"exited with status {status}"
 
     async def apply(
-        self, version: int, encoded: Raw, addresses: dict[str, str], descriptor: Descriptor
+        self, version: int, encoded: Raw, sockets: dict[str, str], descriptor: Descriptor
     ) -> None:
         """Make the worker serve a snapshot; raises ``WorkerError``.
 
         A worker that does not answer is killed.
 
-        ``addresses`` maps the names of its bound listeners to their addresses; the worker gets the
-        sockets that it does not hold yet.
+        ``sockets`` maps the names of its bound listeners to the keys of their sockets; the worker
+        gets those that it does not hold yet.
         """
-        names = [name for name, address in addresses.items() if self._held.get(name) != address]
+        names = [name for name, key in sockets.items() if self._held.get(name) != key]
         acknowledged: asyncio.Future[None] = self._loop.create_future()
         self._pending[version] = acknowledged
         try:
             self._channel.send(
                 messages.Apply(version, encoded, names),
-                [descriptor(addresses[name], self.index) for name in names],
+                [descriptor(sockets[name], self.index) for name in names],
             )
             if self.poll():
                 raise WorkerError(f"worker {self.index} {self.exit_reason()}")
@@ -141,7 +141,7 @@ class WorkerProcess:
         finally:
             self._pending.pop(version, None)
         self.version = version
-        self._held = dict(addresses)
+        self._held = dict(sockets)
         if self.state == "starting":
             self.state = "ready"
 

@@ -54,18 +54,18 @@ class ListeningSockets:
     def bind(self, listeners: Iterable[Listener], workers: int) -> list[str]:
         """Make sure that each bound listener has its sockets for ``workers`` workers.
 
-        Returns the addresses that are new.  Raises ``BindError``; then nothing has changed.
+        Returns the keys of those that are new.  Raises ``BindError``; then nothing has changed.
         """
         wanted = [listener for listener in listeners if listener.bind]
         new: list[str] = []
         grown: list[tuple[_Binding, socket.socket]] = []
         try:
             for listener in wanted:
-                binding = self._bindings.get(listener.address)
+                binding = self._bindings.get(key(listener))
                 if binding is None:
                     binding = self._first(listener, wanted)
-                    self._bindings[listener.address] = binding
-                    new.append(listener.address)
+                    self._bindings[key(listener)] = binding
+                    new.append(key(listener))
                 while not binding.shared and len(binding.sockets) < workers:
                     sock = _another(binding.sockets[0], listener)
                     binding.sockets.append(sock)
@@ -78,33 +78,33 @@ class ListeningSockets:
             raise
         return new
 
-    def release(self, addresses: Iterable[str]) -> None:
-        """Close the sockets of ``addresses``."""
-        for address in addresses:
-            binding = self._bindings.pop(address, None)
+    def release(self, keys: Iterable[str]) -> None:
+        """Close the sockets that have these keys."""
+        for known in keys:
+            binding = self._bindings.pop(known, None)
             if binding is not None:
                 binding.close()
 
     def keep_only(self, listeners: Iterable[Listener], workers: int) -> None:
         """Close what no listener, or no worker of so many, has a use for."""
-        used = {listener.address for listener in listeners if listener.bind}
-        self.release([address for address in self._bindings if address not in used])
+        used = {key(listener) for listener in listeners if listener.bind}
+        self.release([known for known in self._bindings if known not in used])
         for binding in self._bindings.values():
             if not binding.shared:
                 for sock in binding.sockets[workers:]:
                     sock.close()
                 del binding.sockets[workers:]
 
-    def descriptor(self, address: str, worker: int) -> int:
-        """Return the descriptor of ``address`` for the worker with this index."""
-        sockets = self._bindings[address].sockets
+    def descriptor(self, known: str, worker: int) -> int:
+        """Return the descriptor with the key ``known`` for the worker with this index."""
+        sockets = self._bindings[known].sockets
         return sockets[0 if len(sockets) == 1 else worker].fileno()
 
-    def bound_address(self, address: str) -> str:
-        """Return what ``address`` became: with the port that the kernel chose, if it was 0."""
-        binding = self._bindings.get(address)
+    def bound_address(self, listener: Listener) -> str:
+        """Return a listener's address, with the port that the kernel chose if it was 0."""
+        binding = self._bindings.get(key(listener))
         if binding is None or binding.shared:
-            return address
+            return listener.address
         host, port = binding.sockets[0].getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -130,6 +130,12 @@ class ListeningSockets:
             not binding.shared and binding.sockets[0].getsockname()[1] == port
             for binding in self._bindings.values()
         )
+
+
+def key(listener: Listener) -> str:
+    """Return what a listener's sockets are kept by: its address, which with port 0 is its own."""
+    address = listener.address
+    return f"{listener.name} {address}" if address.endswith(":0") else address
 
 
 def _tcp_address(listener: Listener) -> tuple[str, int]:

@@ -26,7 +26,7 @@ from pymosn.lifecycle.logs import LogKeeper
 from pymosn.lifecycle.process import WorkerError
 from pymosn.lifecycle.resolver import Resolver, lookups
 from pymosn.lifecycle.services import Services
-from pymosn.lifecycle.sockets import BindError, ListeningSockets
+from pymosn.lifecycle.sockets import BindError, ListeningSockets, key
 from pymosn.lifecycle.states import State
 from pymosn.observe.log import LEVELS, ErrorLog
 from pymosn.observe.metrics import WORKER, SlotTable
@@ -150,7 +150,7 @@ class Supervisor:
     def listeners(self) -> list[dict[str, str]]:
         """Return the name and the bound address of each listener."""
         return [
-            {"name": listener.name, "address": self.sockets.bound_address(listener.address)}
+            {"name": listener.name, "address": self.sockets.bound_address(listener)}
             for listener in self.snapshot.listeners
             if listener.bind
         ]
@@ -408,7 +408,7 @@ def _serving(snapshot: Snapshot) -> Serving:
     return Serving(
         version=snapshot.version,
         encoded=Raw(msgspec.msgpack.encode(snapshot)),
-        addresses={item.name: item.address for item in snapshot.listeners if item.bind},
+        sockets={item.name: key(item) for item in snapshot.listeners if item.bind},
     )
 
 

@@ -13,13 +13,22 @@ cdef class Handler(Reactive):
     cdef void on_data(self, bytes data)
     cdef void on_eof(self)
     cdef void on_drained(self)
+    cdef void on_spliced(self, Py_ssize_t moved, bint done)
     cdef void on_closed(self, int error)
+
+
+cdef class Transfer:
+    cdef void source_ready(self)
+    cdef void sink_ready(self)
+    cdef void cancel(self)
 
 
 cdef class Connection(Source):
     cdef Reactor _reactor
     cdef public Handler handler
     cdef readonly bytes peer
+    cdef Transfer outgoing
+    cdef Transfer incoming
     cdef list _output
     cdef Py_ssize_t _offset
     cdef readonly Py_ssize_t buffered
@@ -40,22 +49,27 @@ cdef class Connection(Source):
     cdef void pause_reading(self) noexcept
     cdef void resume_reading(self)
     cpdef void close(self)
+    @cython.locals(transfer=Transfer)
     cdef void close_lingering(self)
     cpdef void abort(self)
+    cdef void fail(self, int error)
 
+    @cython.locals(transfer=Transfer)
     cdef void on_events(self, unsigned int events)
     cdef void on_deferred(self)
     cdef void on_timer(self, Timer timer)
     @cython.locals(output=list, count=Py_ssize_t)
     cdef void flush(self)
 
-    @cython.locals(output=list, done=Py_ssize_t)
+    @cython.locals(output=list, done=Py_ssize_t, handler=Handler)
     cdef void _sent(self, Py_ssize_t count)
+    @cython.locals(handler=Handler, transfer=Transfer)
     cdef void _settle(self)
-    @cython.locals(reads=int, size=Py_ssize_t, data=bytes)
+    @cython.locals(reads=int, size=Py_ssize_t, data=bytes, handler=Handler, transfer=Transfer)
     cdef void _read(self)
-    cdef void _read_nothing(self, int error)
-    @cython.locals(error=int)
-    cdef void _finish_connecting(self, unsigned int events)
     @cython.locals(handler=Handler)
+    cdef void _read_nothing(self, int error)
+    @cython.locals(error=int, handler=Handler)
+    cdef void _finish_connecting(self, unsigned int events)
+    @cython.locals(handler=Handler, transfer=Transfer)
     cdef void _shut(self, int error)

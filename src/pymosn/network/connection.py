@@ -59,8 +59,25 @@ class Handler(Reactive):
     def on_drained(self) -> None:
         """Unsent output fell below the low watermark after ``write`` had asked to pause."""
 
+    def on_spliced(self, moved: int, done: bool) -> None:
+        """A transfer passed on ``moved`` bytes of what arrived; ``done``: it is over."""
+
     def on_closed(self, error: int) -> None:
         """The connection is gone.  ``error`` is 0 when we closed it, else an errno."""
+
+
+class Transfer:
+    """Passes on what arrives at one connection to another, in the place of a handler's
+    ``on_data``.  Set as ``outgoing`` of the one and ``incoming`` of the other; splice.py has one."""
+
+    def source_ready(self) -> None:
+        """The source may have something to read."""
+
+    def sink_ready(self) -> None:
+        """The sink has sent everything that was queued, and can take more."""
+
+    def cancel(self) -> None:
+        """Let both connections go; what is under way is lost."""
 
 
 class Connection(Source):
@@ -149,6 +166,9 @@ class Connection(Source):
         if self.closed:
             return
         self.end_write()
+        transfer = self.outgoing
+        if transfer is not None:
+            transfer.cancel()
         if not self.lingering and not self.closed:
             self.lingering = True
             self.close_when_flushed = False
@@ -167,6 +187,10 @@ class Connection(Source):
             self._reactor.reset_on_close(self.fd)
         self._shut(0)
 
+    def fail(self, error: int) -> None:
+        """A system call on the descriptor failed with this errno: the connection is gone."""
+        self._shut(error)
+
     # -- called by the reactor --------------------------------------------------------------
 
     def on_events(self, events: int) -> None:
@@ -175,13 +199,17 @@ class Connection(Source):
         if self.connecting:
             self._finish_connecting(events)
             return
-        if events & _OUT and self._output is not None:
-            self.flush()
+        if events & _OUT and (self._output is not None or self.incoming is not None):
+            if self._output is not None:
+                self.flush()
+            else:
+                transfer = self.incoming
+                transfer.sink_ready()
             if self.closed:
                 return
         if events & _HANGUP:
             self.hangup = True
-            if events & _ERROR and (self.paused or self.eof):
+            if events & _ERROR and (self.paused or self.eof or self.outgoing is not None):
                 # No read would tell: none is made, or it still answers with the end of stream.
                 self._shut(self._reactor.socket_error(self.fd) or _ECONNRESET)
                 return
@@ -240,24 +268,36 @@ class Connection(Source):
         self._offset = count
         if self.above_high_water and self.buffered < _LOW_WATER:
             self.above_high_water = False
-            self.handler.on_drained()
+            handler = self.handler
+            handler.on_drained()
 
     def _settle(self) -> None:
         """All output has left: pass on what waited for that."""
         if self.above_high_water:
             self.above_high_water = False
-            self.handler.on_drained()
+            handler = self.handler
+            handler.on_drained()
             if self._output is not None or self.closed:
                 return
         if self.close_when_flushed:
             self._shut(0)
+        elif self.incoming is not None:
+            transfer = self.incoming
+            transfer.sink_ready()
         elif self.write_ended and not self._write_shut:
             self._write_shut = True
             self._reactor.shutdown_write(self.fd)
 
     def _read(self) -> None:
+        if self.outgoing is not None:
+            transfer = self.outgoing
+            transfer.source_ready()
+            return
+        # Kept in a variable, here and elsewhere: what is called may close the connection, and with
+        # it the last reference to what is being called.
+        handler = self.handler
         reads = 0
-        while self.readable and not self.paused and not self.closed:
+        while self.readable and not self.paused and not self.closed and self.outgoing is None:
             if self.lingering:
                 data = self._reactor.discard(self.fd)
             else:
@@ -277,7 +317,7 @@ class Connection(Source):
                 if size < _READ_SIZE and not self.hangup:
                     # A short read emptied the kernel's buffer; the next arrival is a new edge.
                     self.readable = False
-                self.handler.on_data(data)
+                handler.on_data(data)
             reads += 1
             if reads >= _READS_IN_A_ROW and self.readable:
                 # Others have a turn first.
@@ -296,7 +336,8 @@ class Connection(Source):
             self._shut(0)
         elif not self.eof:
             self.eof = True
-            self.handler.on_eof()
+            handler = self.handler
+            handler.on_eof()
 
     def _finish_connecting(self, events: int) -> None:
         if not events & (_OUT | _BROKEN):
@@ -308,7 +349,8 @@ class Connection(Source):
             self._shut(error)
             return
         self.connecting = False
-        self.handler.on_connected()
+        handler = self.handler
+        handler.on_connected()
         if not self.closed:
             self._reactor.flush_soon(self)
             if events & ~_OUT:
@@ -321,6 +363,12 @@ class Connection(Source):
         if self._linger_timer is not None:
             self._reactor.cancel(self._linger_timer)
         self._output = None
+        transfer = self.outgoing
+        if transfer is not None:
+            transfer.cancel()
+        transfer = self.incoming
+        if transfer is not None:
+            transfer.cancel()
         if self.fd >= 0:
             self._reactor.remove(self)
             self._reactor.close_fd(self.fd)

@@ -20,6 +20,10 @@ cdef class Source(Reactive):
     cdef void flush(self)
 
 
+cdef class Pipe:
+    cdef readonly int read_end, write_end, size
+
+
 cdef class Reactor:
     cdef int _epoll
     cdef void *_events
@@ -41,6 +45,9 @@ cdef class Reactor:
     # work for later in this turn
     cdef list _deferred
     cdef list _flushes
+
+    # pipes for splice.py to use again
+    cdef list spare_pipes
 
     # asyncio's share
     cdef list _python_ready
@@ -71,6 +78,8 @@ cdef class Reactor:
     cdef int _wait_ms(self, double timeout)
     cdef void _report(self, object where)
 
+    cdef Pipe open_pipe(self, int wanted)
+    cdef Py_ssize_t splice(self, int source, int sink, Py_ssize_t count) noexcept
     cdef int open_stream_socket(self, int family) except -2
     cdef int start_connect(self, int fd, bytes address) noexcept
     cdef int socket_error(self, int fd) noexcept

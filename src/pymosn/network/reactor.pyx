@@ -80,6 +80,14 @@ cdef extern from "<netinet/tcp.h>" nogil:
 cdef extern from "<unistd.h>" nogil:
     int c_close "close"(int fd)
 
+cdef extern from "<fcntl.h>" nogil:
+    int c_pipe2 "pipe2"(int *fds, int flags)
+    int c_fcntl "fcntl"(int fd, int command, ...)
+    ssize_t c_splice "splice"(
+        int source, long *source_at, int sink, long *sink_at, size_t count, unsigned int flags)
+    int F_SETPIPE_SZ, F_GETPIPE_SZ, O_NONBLOCK, O_CLOEXEC
+    int SPLICE_F_MOVE, SPLICE_F_NONBLOCK
+
 cdef extern from "<string.h>" nogil:
     void *memset(void *s, int c, size_t n)
 
@@ -130,6 +138,18 @@ cdef class Source(Reactive):
 
     cdef void flush(self):
         pass
+
+
+cdef class Pipe:
+    """A pipe for ``splice``; closed with its last reference."""
+
+    def __cinit__(self):
+        self.read_end = -1
+
+    def __dealloc__(self):
+        if self.read_end >= 0:
+            c_close(self.read_end)
+            c_close(self.write_end)
 
 
 cdef class PythonSource(Source):
@@ -183,6 +203,7 @@ cdef class Reactor:
         self._deferred = []
         self._flushes = []
         self._python_ready = []
+        self.spare_pipes = []
 
     def __dealloc__(self):
         free(self._events)
@@ -207,6 +228,7 @@ cdef class Reactor:
         self._deferred = []
         self._flushes = []
         self._python_ready = []
+        self.spare_pipes = []
 
     # -- sources ---------------------------------------------------------------------------
 
@@ -600,6 +622,32 @@ cdef class Reactor:
                 return sent
             if errno == EAGAIN:
                 return 0
+            if errno != EINTR:
+                return -errno
+
+    cdef Pipe open_pipe(self, int wanted):
+        """Return a pipe of ``wanted`` bytes, or fewer where the kernel grants no more; None when
+        there are no descriptors."""
+        cdef int ends[2]
+        cdef Pipe pipe
+        if c_pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0:
+            return None
+        pipe = Pipe.__new__(Pipe)
+        pipe.read_end = ends[0]
+        pipe.write_end = ends[1]
+        pipe.size = c_fcntl(ends[1], F_SETPIPE_SZ, wanted)
+        if pipe.size < 0:
+            pipe.size = c_fcntl(ends[1], F_GETPIPE_SZ)
+        return pipe
+
+    cdef Py_ssize_t splice(self, int source, int sink, Py_ssize_t count) noexcept:
+        """Move bytes between a socket and a pipe: how many, 0 at the end of the stream, or
+        minus an errno (EAGAIN: the source is empty or the sink full)."""
+        cdef ssize_t moved
+        while True:
+            moved = c_splice(source, NULL, sink, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
+            if moved >= 0:
+                return moved
             if errno != EINTR:
                 return -errno
 

@@ -5,15 +5,15 @@ renamed it (``roller``) everybody reopens it.  Text that came from a peer cannot
 control characters are escaped and the second line of a message is indented.
 """
 
-import json
 import logging
 import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
+
+import msgspec
 
 LEVELS: Final = MappingProxyType(
     {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40, "FATAL": 50, "OFF": 100}
@@ -136,7 +136,7 @@ class ErrorLog:
     def _open(self) -> int:
         if self.path in _STREAMS:
             return _STREAMS[self.path]
-        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)  # noqa: PTH103, PTH120
         return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def _may_write(self, key: str, level: str, now: float) -> bool:
@@ -164,7 +164,7 @@ class ErrorLog:
             record = {"time": stamp, "level": level, "message": message, "pid": os.getpid()}
             if tag:
                 record["alert"] = tag.removeprefix("alert.")
-            line = json.dumps(record, ensure_ascii=False)
+            line = msgspec.json.encode(record).decode()
         else:
             line = f"{stamp} [{level}] {f'[{tag}] ' if tag else ''}{message.translate(_ESCAPES)}"
         try:

@@ -3,6 +3,7 @@ cimport cython
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.listener cimport Acceptor
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
+from pymosn.network.splice cimport Splice
 from pymosn.observe.metrics cimport DownstreamStats
 from pymosn.proxy.accept cimport ConnectionIds
 from pymosn.stream.pool cimport ConnectionPool, Limits, PoolOptions
@@ -10,6 +11,7 @@ from pymosn.stream.stream cimport ConnectionInfo, Stream
 from pymosn.upstream.cluster cimport UpstreamCluster
 from pymosn.upstream.hosts cimport UpstreamHost
 
+cdef Py_ssize_t _READ_SIZE
 cdef int _CONNECTING, _OPEN, _ENDING, _EINPROGRESS
 cdef int _CONNECT_FAILED, _CONNECT_TIMEOUT, _DOWNSTREAM_CLOSED, _IDLE_TIMEOUT
 cdef int _NO_HOST, _NO_ROUTE, _OVERFLOW, _UPSTREAM_RESET, _NO_HEALTHY_UPSTREAM
@@ -48,6 +50,7 @@ cdef class TcpSide(Handler):
 
     cdef void on_connected(self)
     cdef void on_data(self, bytes data)
+    cdef void on_spliced(self, Py_ssize_t moved, bint done)
     cdef void on_drained(self)
     cdef void on_eof(self)
     cdef void on_closed(self, int error)
@@ -67,6 +70,8 @@ cdef class TcpSession(Reactive):
     cdef int _state, _attempts_left
     cdef bint _counted, _connected, _timed_out, _broken, _remote, _done
 
+    @cython.locals(stream=Stream, side=TcpSide)
+    cdef void enter(self, TcpAcceptor acceptor, ConnectionInfo info)
     @cython.locals(cluster=UpstreamCluster)
     cdef void begin(self, str cluster_name)
     @cython.locals(up=Connection)

@@ -9,9 +9,10 @@ import errno
 from typing import Final
 
 from pymosn.network.address import is_unix
-from pymosn.network.connection import Connection, Handler
+from pymosn.network.connection import READ_SIZE, Connection, Handler
 from pymosn.network.listener import Acceptor
 from pymosn.network.reactor import Reactive, Reactor, Timer
+from pymosn.network.splice import Splice
 from pymosn.observe.metrics import DownstreamStats
 from pymosn.proxy.accept import ConnectionIds
 from pymosn.proxy.tcp_routes import TcpRoutes
@@ -42,6 +43,7 @@ ENDING: Final = 2
 _CONNECTING = CONNECTING
 _OPEN = OPEN
 _ENDING = ENDING
+_READ_SIZE = READ_SIZE
 _EINPROGRESS = errno.EINPROGRESS
 _CONNECT_FAILED = CONNECT_FAILED
 _CONNECT_TIMEOUT = CONNECT_TIMEOUT
@@ -99,7 +101,8 @@ class TcpAcceptor(Acceptor):
         info = ConnectionInfo(
             self.ids.next, peer, reactor.local_address(fd), "TCP", self.listener
         )
-        session = TcpSession(self, info)
+        session = TcpSession.__new__(TcpSession)
+        session.enter(self, info)
         try:
             session.down.open(fd, False)
         except OSError:
@@ -144,6 +147,11 @@ class TcpSide(Handler):
         self.session.activity = self.reactor.now
         if not self.other.write(data):
             self.mine.pause_reading()
+        if len(data) >= _READ_SIZE:
+            Splice(self.reactor, self.mine, self.other, -1).begin()
+
+    def on_spliced(self, moved: int, done: bool) -> None:
+        self.session.activity = self.reactor.now
 
     def on_drained(self) -> None:
         self.other.resume_reading()
@@ -161,14 +169,15 @@ class TcpSide(Handler):
 class TcpSession(Reactive):
     """One downstream connection and its upstream.  Times are nanoseconds."""
 
-    def __init__(self, acceptor: TcpAcceptor, info: ConnectionInfo) -> None:
+    def enter(self, acceptor: TcpAcceptor, info: ConnectionInfo) -> None:
+        """Begin a session; its downstream connection is not opened yet."""
         self.acceptor = acceptor
-        self.reactor = self.acceptor.reactor
+        self.reactor = acceptor.reactor
         stream = Stream.__new__(Stream)
         stream.begin(info, self.reactor.now)
         self.stream = stream
         side = TcpSide(self)
-        self.down = Connection(self.reactor, side, stream.connection.peer)
+        self.down = Connection(self.reactor, side, info.peer)
         side.mine = self.down
         # What the client sends waits in the kernel until somebody can take it.
         self.down.pause_reading()

@@ -49,7 +49,7 @@ cdef class Stream(StreamReceiver):
     cdef public dict variables
     cdef readonly int attempts
 
-    cdef void begin(self, ConnectionInfo connection, long now)
+    cpdef void begin(self, ConnectionInfo connection, long now)
     cpdef object variable(self, str name)
     cpdef void set_variable(self, str name, object value)
 
