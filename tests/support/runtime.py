@@ -84,7 +84,6 @@ class RunningRuntime:
                     **cluster,
                 )
             },
-            downstream_stats_slot=table.slot(DOWNSTREAM, proxy="global"),
         )
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
