@@ -3,7 +3,7 @@
 Stream filters: subclass ``StreamFilter`` and define the hooks you need.  See docs/extending.md.
 """
 
-from pymosn.proxy.exchange import Headers, Request, Response
+from pymosn.proxy.exchange import BodyTooLarge, Headers, Request, Response
 from pymosn.proxy.filters import FilterStatus, StreamFilter
 
-__all__ = ["FilterStatus", "Headers", "Request", "Response", "StreamFilter"]
+__all__ = ["BodyTooLarge", "FilterStatus", "Headers", "Request", "Response", "StreamFilter"]

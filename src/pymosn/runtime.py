@@ -157,6 +157,16 @@ class Runtime:
             for log in service.access_logs:
                 log.flush()
 
+    def take_filter_errors(self) -> int:
+        """Return the exceptions in filters since the last call."""
+        services = [*self.services.values(), *self.retired]
+        return sum(service.acceptor.take_filter_errors() for service in services)
+
+    def take_lost_log_lines(self) -> int:
+        """Return the access-log lines that could not be written since the last call."""
+        services = [*self.services.values(), *self.retired]
+        return sum(log.take_dropped() for service in services for log in service.access_logs)
+
     def close(self) -> None:
         """Close everything at once."""
         if self._ticking is not None:

@@ -17,7 +17,7 @@ import msgspec
 
 from pymosn.config.load import LoadedConfig, load_config, parse_config
 from pymosn.extension.registry import Registry
-from pymosn.lifecycle.configuration import Configuration
+from pymosn.lifecycle.configuration import Configuration, capabilities_of
 from pymosn.lifecycle.resolver import Resolver, lookups
 from pymosn.lifecycle.sockets import ListeningSockets, key
 from pymosn.network.reactor import Reactor
@@ -134,7 +134,9 @@ class Server:
         self._sockets.close()
         self._runtime.drain()
         deadline = asyncio.get_running_loop().time() + self._drain_timeout
-        while self._runtime.active() and asyncio.get_running_loop().time() < deadline:
+        while self._runtime.active():
+            if asyncio.get_running_loop().time() >= deadline:
+                break
             await asyncio.sleep(_DRAIN_CHECK)
 
     def close(self) -> None:
@@ -151,7 +153,7 @@ class Server:
     async def _compile(self, config: str | Path | Mapping[str, Any] | Snapshot) -> Snapshot:
         if isinstance(config, Snapshot):
             return config
-        configuration = Configuration(_load(config))
+        configuration = Configuration(_load(config, self._registry))
         resolver = Resolver(self._log, lambda: None)
         await resolver.resolve(lookups(configuration.loaded.config))
         return configuration.compile(self._table, resolver.resolved, self._version + 1, workers=1)
@@ -187,7 +189,8 @@ class _Pump:
         self._timer = None if wait is None else self._loop.call_later(wait, self._turn)
 
 
-def _load(config: str | Path | Mapping[str, Any]) -> LoadedConfig:
+def _load(config: str | Path | Mapping[str, Any], registry: Registry) -> LoadedConfig:
+    capabilities = capabilities_of(registry)
     if isinstance(config, Mapping):
-        return parse_config(msgspec.json.encode(config), file="")
-    return load_config(config)
+        return parse_config(msgspec.json.encode(config), file="", capabilities=capabilities)
+    return load_config(config, capabilities=capabilities)

@@ -7,12 +7,40 @@ import time
 from collections.abc import Callable, Sequence
 
 INTERESTING = (
-    b"\r\n", b"\r", b"\n", b"\x00", b" ", b"\t", b":", b";", b",", b"0", b"\r\n\r\n", b"0\r\n\r\n",
-    b"HTTP/1.1", b"HTTP/1.0", b"Content-Length: ", b"Transfer-Encoding: chunked\r\n", b"Host: a\r\n",
-    b"Connection: ", b"close", b"Upgrade: ", b"Expect: 100-continue\r\n", b"TE: trailers\r\n", b"X: y\r\n",
-    b"fffffff", b"99999999999999999", b"\xff", b"\x7f", b"http://", b"CONNECT a:1 ", b"GET / ",
-    b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 \r\n\r\n", b"HTTP/1.1 204 \r\n",
-)  # fmt: skip
+    b"\r\n",
+    b"\r",
+    b"\n",
+    b"\x00",
+    b" ",
+    b"\t",
+    b":",
+    b";",
+    b",",
+    b"0",
+    b"\r\n\r\n",
+    b"0\r\n\r\n",
+    b"HTTP/1.1",
+    b"HTTP/1.0",
+    b"Content-Length: ",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Host: a\r\n",
+    b"Connection: ",
+    b"close",
+    b"Upgrade: ",
+    b"Expect: 100-continue\r\n",
+    b"TE: trailers\r\n",
+    b"X: y\r\n",
+    b"fffffff",
+    b"99999999999999999",
+    b"\xff",
+    b"\x7f",
+    b"http://",
+    b"CONNECT a:1 ",
+    b"GET / ",
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.1 100 \r\n\r\n",
+    b"HTTP/1.1 204 \r\n",
+)
 
 
 def mutated(data: bytes, draw: random.Random, seeds: Sequence[bytes]) -> bytes:

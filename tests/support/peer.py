@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from tests.support.wire import PATIENCE
 
 
-class Cut(Exception):
+class CutError(Exception):
     """The message ended before it was complete."""
 
 
@@ -52,11 +52,11 @@ class Peer:
         await asyncio.wait_for(self.writer.drain(), PATIENCE)
 
     async def head(self) -> Message:
-        """Read a head; raises ``Cut`` when the connection ends first."""
+        """Read a head; raises ``CutError`` when the connection ends first."""
         try:
             data = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise Cut(repr(error)) from error
+            raise CutError(repr(error)) from error
         return Message(data)
 
     async def request(self) -> Message:
@@ -86,14 +86,14 @@ class Peer:
         try:
             return await asyncio.wait_for(self.reader.readexactly(size), PATIENCE)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise Cut(repr(error)) from error
+            raise CutError(repr(error)) from error
 
     async def rest(self) -> bytes:
-        """Read to the end of the stream; raises ``Cut`` at a reset."""
+        """Read to the end of the stream; raises ``CutError`` at a reset."""
         try:
             return await asyncio.wait_for(self.reader.read(-1), PATIENCE)
         except ConnectionError as error:
-            raise Cut(repr(error)) from error
+            raise CutError(repr(error)) from error
 
     async def ended(self) -> bool:
         """Say whether the peer closes, in whatever way, and sends nothing before."""
@@ -119,7 +119,7 @@ class Peer:
             try:
                 line = await asyncio.wait_for(self.reader.readuntil(b"\r\n"), PATIENCE)
             except (asyncio.IncompleteReadError, ConnectionError) as error:
-                raise Cut(repr(error)) from error
+                raise CutError(repr(error)) from error
             size = int(line, 16)
             if size == 0:
                 break
@@ -128,7 +128,7 @@ class Peer:
             try:
                 line = await asyncio.wait_for(self.reader.readuntil(b"\r\n"), PATIENCE)
             except (asyncio.IncompleteReadError, ConnectionError) as error:
-                raise Cut(repr(error)) from error
+                raise CutError(repr(error)) from error
             if line == b"\r\n":
                 break
             message.trailers.append(line[:-2])
@@ -154,7 +154,7 @@ async def origin(script: Script, **options: int) -> AsyncIterator[str]:
         peer = Peer(reader, writer)
         try:
             await script(peer)
-        except (Cut, ConnectionError, asyncio.CancelledError):
+        except (CutError, ConnectionError, asyncio.CancelledError):
             pass
         except BaseException as error:
             failures.append(error)

@@ -64,7 +64,7 @@ class Proxy:
                 env=environment(),
                 start_new_session=True,
             )
-        wait_until(lambda: self._is_ready(), START_TIMEOUT, self.logs)
+        wait_until(self._is_ready, START_TIMEOUT, self.logs)
 
     def write(self, config: Mapping[str, Any]) -> None:
         """Replace the configuration file; takes effect with a reload."""

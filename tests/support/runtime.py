@@ -127,9 +127,12 @@ class RunningRuntime:
         return self.call(lambda: list(self.runtime.services["l"].acceptor.sessions))
 
     def metric(self, layout: Any, key: str, **labels: str) -> int:
-        """Return the value of one counter or gauge."""
-        slot = self.table.slot(layout, **labels) + layout.offset(key)
-        return int.from_bytes(self.values[8 * slot : 8 * slot + 8], "little", signed=True)
+        """Return the value of a counter or gauge; a cluster's is the sum of its hosts'."""
+        values = memoryview(self.values).cast("q")
+        ordered = tuple(sorted(labels.items()))
+        known = next(k for k in self.table if k.layout is layout and k.labels == ordered)
+        parts = [p for p in self.table.parts(known) if key in dict(p.layout.keys)]
+        return sum(values[part.slot + layout.offset(key)] for part in parts)
 
     def _serve(self) -> None:
         self.reactor = Reactor()

@@ -45,9 +45,7 @@ def snapshot(
 ) -> model.Snapshot:
     """Return a snapshot with one listener, whose requests all go to ``hosts``."""
     slots = SlotTable()
-    route = msgspec.structs.replace(
-        route or model.Forward(), clusters=[model.WeightedCluster("c")]
-    )
+    route = msgspec.structs.replace(route or model.Forward(), clusters=[model.WeightedCluster("c")])
     return model.Snapshot(
         listeners=[
             model.Listener(
@@ -62,9 +60,7 @@ def snapshot(
                 **(listener or {}),
             )
         ],
-        routers={
-            "r": model.Router("r", [model.VirtualHost("v", ["*"], [model.Route(route)])])
-        },
+        routers={"r": model.Router("r", [model.VirtualHost("v", ["*"], [model.Route(route)])])},
         clusters={
             "c": model.Cluster(
                 "c",
@@ -78,7 +74,6 @@ def snapshot(
                 **(cluster or {}),
             )
         },
-        downstream_stats_slot=slots.slot(DOWNSTREAM, proxy="global"),
     )
 
 
@@ -103,11 +98,6 @@ class Proxy:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
         raise AssertionError("the proxy is gone")
-
-    def connect(self, **options: Any) -> socket.socket:
-        """Return a socket connected to the proxy."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
-        return connection
 
     def assert_quiet(self) -> None:
         """Nothing is left of the exchanges: no connection, no timer that should be gone."""
@@ -171,9 +161,10 @@ class Child:
     """Serves a snapshot and answers questions on its standard input."""
 
     def __init__(self, configuration: model.Snapshot) -> None:
+        from pymosn.network.reactor import Reactor
+
         from pymosn.extension.registry import Registry
         from pymosn.network.loop import ReactorLoop
-        from pymosn.network.reactor import Reactor
         from pymosn.observe.metrics import Slots
         from pymosn.runtime import Runtime
 

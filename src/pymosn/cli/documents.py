@@ -15,15 +15,15 @@ from pymosn.errors import ConfigError
 def validate(command: Command, given: Namespace) -> int:
     """Check a configuration file."""
     del command
-    from pymosn.config.compile import compile_snapshot  # noqa: PLC0415  slow to import
-    from pymosn.config.load import load_config  # noqa: PLC0415
-    from pymosn.config.settings import server_settings  # noqa: PLC0415
+    from pymosn.lifecycle.configuration import (  # noqa: PLC0415  slow to import
+        Configuration,
+        file_loader,
+    )
     from pymosn.observe.metrics import SlotTable  # noqa: PLC0415
 
     try:
-        loaded = load_config(given.config, strict=given.strict)
-        settings = server_settings(loaded.config, source=loaded.source)
-        compile_snapshot(loaded.config, SlotTable(), source=loaded.source, workers=settings.workers)
+        loaded = file_loader(given.config, strict=given.strict)()
+        Configuration(loaded).compile(SlotTable(), {}, 0)
     except ConfigError as error:
         print(f"pymosn: {error}", file=sys.stderr)
         return 1

@@ -30,6 +30,8 @@ class LoadedConfig(Struct):
     config: model.MosnConfig
     source: Source
     findings: list[Finding]
+    capabilities: Capabilities
+    """What it was examined against; compile it against the same."""
 
     @property
     def warnings(self) -> list[Finding]:
@@ -108,7 +110,9 @@ def _examined(
         )
     can = capabilities or Capabilities()
     everything = [*findings, *review(config, source), *inactive_parts(config, source, can)]
-    return LoadedConfig(config=config, source=source, findings=everything)
+    return LoadedConfig(
+        config=config, source=source, findings=everything, capabilities=can
+    )
 
 
 class _Directories:

@@ -194,6 +194,10 @@ class _Report:
                 )
 
     def route(self, route: model.Route, path: str) -> None:
+        if route.request_mirror_policies is not None and route.request_mirror_policies.cluster:
+            self._add(
+                f"{path}.request_mirror_policies", "mirroring is not supported yet; nothing is sent"
+            )
         match = route.match
         if match.dsl_expressions and not (
             match.prefix or match.path or match.regex or match.variables

@@ -11,6 +11,8 @@ from pymosn.config.compile import compile_snapshot
 from pymosn.config.load import LoadedConfig, load_config
 from pymosn.config.settings import ServerSettings, server_settings
 from pymosn.config.source import Finding
+from pymosn.config.support import Capabilities
+from pymosn.extension.registry import Registry
 from pymosn.observe.metrics import SlotTable
 from pymosn.snapshot import Snapshot
 
@@ -48,16 +50,23 @@ class Configuration:
             table,
             resolved,
             source=self.loaded.source,
+            capabilities=self.loaded.capabilities,
             workers=workers or self.settings.workers,
             log_directory=self.settings.access_log_directory,
             version=version,
         )
 
 
+def capabilities_of(registry: Registry) -> Capabilities:
+    """Return what a program with these extensions can do."""
+    return Capabilities(stream_filters=frozenset(registry.names("filters")))
+
+
 def file_loader(path: str | Path, *, strict: bool = False) -> Loader:
     """Return what reads the configuration file at each (re)load."""
 
     def load() -> LoadedConfig:
-        return load_config(path, strict=strict)
+        capabilities = capabilities_of(Registry.standard())
+        return load_config(path, strict=strict, capabilities=capabilities)
 
     return load

@@ -6,9 +6,11 @@ object a connection, ``{"command": "reload"}``, and answers with one: ``{"ok": t
 """
 
 import asyncio
+import errno
 import json
 import os
 import socket
+import stat
 import struct
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -39,7 +41,7 @@ class ControlServer:
 
     async def start(self) -> None:
         """Listen; raises ``OSError`` when another process answers there already."""
-        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        _make_directory(Path(self.path).parent)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         previous = os.umask(0o177)
         try:
@@ -145,6 +147,19 @@ def remove_pid(pid_file: str) -> None:
     with suppress(OSError, ValueError):
         if int(Path(pid_file).read_text(encoding="ascii").strip()) == os.getpid():
             Path(pid_file).unlink()
+
+
+def _make_directory(directory: Path) -> None:
+    """Make the directory of the socket; one among everybody's files must be ours alone.
+
+    Raises ``PermissionError`` when somebody else was there first.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    shared = directory.parent.stat().st_mode & stat.S_IWOTH
+    directory.mkdir(mode=0o700 if shared else 0o755, exist_ok=True)
+    facts = directory.stat()
+    if shared and (facts.st_uid != os.getuid() or facts.st_mode & 0o022):
+        raise PermissionError(errno.EACCES, "its directory belongs to another user")
 
 
 @contextmanager

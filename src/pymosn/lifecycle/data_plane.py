@@ -27,6 +27,8 @@ from pymosn.snapshot import Snapshot
 _IDLE_CHECK: Final = 0.05
 _ORPHAN_CHECK: Final = 0.5
 _TURNS: Final = WORKER.offset("loop_turns")
+_FILTER_ERRORS: Final = WORKER.offset("filter_errors")
+_LOST_LINES: Final = WORKER.offset("access_log_dropped")
 
 
 class Worker:
@@ -146,7 +148,11 @@ class Worker:
             self.loop.call_later(_IDLE_CHECK, self._stop_when_idle)
 
     def _every_second(self) -> None:
-        self._slots.values[self._start.stats_slot + _TURNS] = self.reactor.turns
+        counters = self._slots.values
+        base = self._start.stats_slot
+        counters[base + _TURNS] = self.reactor.turns
+        counters[base + _FILTER_ERRORS] += self._runtime.take_filter_errors()
+        counters[base + _LOST_LINES] += self._runtime.take_lost_log_lines()
         self._log.sum_up()
         self.loop.call_later(1.0, self._every_second)
 

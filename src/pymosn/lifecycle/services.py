@@ -1,5 +1,6 @@
 """What the supervisor offers over HTTP: the admin API, and the metrics for Prometheus."""
 
+import asyncio
 import errno
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -71,21 +72,20 @@ class Administered:
     async def workers(self) -> list[dict[str, Any]]:
         """Return how the workers are."""
         crew = self._supervisor.crew
-        result = []
-        for worker in [*crew.workers.values(), *crew.leaving]:
-            status = await worker.status()
-            result.append(
-                {
-                    "worker": worker.index,
-                    "pid": worker.pid,
-                    "state": worker.state if status else "unresponsive",
-                    "version": worker.version,
-                    "connections": status.connections if status else 0,
-                    "rss": status.rss if status else 0,
-                    "loop_turns": status.turns if status else 0,
-                }
-            )
-        return result
+        workers = [*crew.workers.values(), *crew.leaving]
+        statuses = await asyncio.gather(*(worker.status() for worker in workers))
+        return [
+            {
+                "worker": worker.index,
+                "pid": worker.pid,
+                "state": worker.state if status else "unresponsive",
+                "version": worker.version,
+                "connections": status.connections if status else 0,
+                "rss": status.rss if status else 0,
+                "loop_turns": status.turns if status else 0,
+            }
+            for worker, status in zip(workers, statuses, strict=True)
+        ]
 
     async def reload(self) -> str:
         """Reload; raises ``RefusedError``."""

@@ -6,6 +6,7 @@ cannot be built leaves the old configuration serving.
 """
 
 import asyncio
+import errno
 import gc
 import os
 import resource
@@ -214,7 +215,7 @@ class Supervisor:
         try:
             await control.start()
         except OSError as error:
-            if error.errno == 98:
+            if error.errno == errno.EADDRINUSE:
                 raise StartError(f"pymosn is running already (see {pid_file})") from error
             raise StartError(f"{control.path} cannot be used: {error.strerror}") from error
         self._control = control
@@ -260,7 +261,7 @@ class Supervisor:
                 raise
         except BaseException:
             self.sockets.release(bound)
-            self.sockets.keep_only(self.snapshot.listeners, max(1, len(self.crew.workers)))
+            self.sockets.keep_only(self.snapshot.listeners, self.configuration.settings.workers)
             raise
         services.commit()
         self.sockets.keep_only(snapshot.listeners, workers)
@@ -364,24 +365,22 @@ class Supervisor:
         for task in list(self._tasks):
             task.cancel()
         self.sockets.close()
-        if self.state >= State.PARAMS_PARSED:
+        if self.state >= State.INITING:
             await self._stop_parts()
         self.state = State.STOPPED
 
     async def _stop_parts(self) -> None:
         ran = self.state == State.STOPPING
-        with suppress(AttributeError):  # a start that failed early has not made them all
-            self._resolver.close()
-            await self.crew.stop()
-            self.crew.close()
-            self._services.close()
+        self._resolver.close()
+        await self.crew.stop()
+        self.crew.close()
+        self._services.close()
         if self._control is not None:
             self._control.close()
             remove_pid(self.configuration.settings.pid_path)
         if ran:
             self.log.info("stopped")
-        with suppress(AttributeError):
-            self.log.close()
+        self.log.close()
 
     async def _housekeeping(self) -> None:
         """Roll logs, and write what the rate limit of the error log held back."""

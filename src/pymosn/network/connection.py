@@ -187,6 +187,7 @@ class Connection(Source):
             transfer.cancel()
         if not self.lingering and not self.closed:
             self.lingering = True
+            self.close_when_flushed = False
             self.paused = False
             self._linger_left = LINGER_BYTES
             self._linger_progress = self.bytes_written

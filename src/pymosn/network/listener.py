@@ -54,7 +54,12 @@ class Listener(Source):
         while not self.closed:
             fd = self._reactor.accept_one(self.fd, self._peer)
             if fd >= 0:
-                self.acceptor.on_accept(fd, self._peer[0])
+                try:
+                    self.acceptor.on_accept(fd, self._peer[0])
+                except Exception:
+                    # It is not served: the client must not wait for what nobody will send.
+                    self._reactor.close_fd(fd)
+                    raise
                 count += 1
                 if count >= _ACCEPTS_IN_A_ROW:
                     self._reactor.defer(self)

@@ -26,6 +26,7 @@ cdef class AccessLog:
     cpdef void log(self, Stream stream)
     @cython.locals(lines=long, data=bytes, written=Py_ssize_t)
     cpdef void flush(self)
+    cpdef long take_dropped(self)
     cpdef void reopen(self)
     cpdef void close(self)
     cdef void _release(self)

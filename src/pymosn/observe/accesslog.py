@@ -96,6 +96,12 @@ class AccessLog:
             self.error = "a write was cut short"
             self.dropped += data.count(b"\n", written)
 
+    def take_dropped(self) -> int:
+        """Return the lines that could not be written since the last call."""
+        count = self.dropped
+        self.dropped = 0
+        return count
+
     def reopen(self) -> None:
         """Open the file anew (after a rotation); the old one stays in use if that fails."""
         self.flush()

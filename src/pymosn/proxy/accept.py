@@ -44,6 +44,10 @@ class HttpAcceptor(Acceptor):
         """Return the number of exchanges under way."""
         return self.proxy.active
 
+    def take_filter_errors(self) -> int:
+        """Return the exceptions in filters since the last call."""
+        return self.proxy.take_filter_errors()
+
     def drain(self) -> None:
         """Close every connection after its current exchange."""
         self.proxy.drain()

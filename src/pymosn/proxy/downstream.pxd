@@ -35,14 +35,14 @@ cdef class ProxyStream(Stream):
     cdef readonly int phase
     cdef int hook_index, restarts, retries
     cdef bint request_ended, response_begun, response_ended, request_paused, body_dropped
-    cdef bint parked, awaiting_retry, counts_retry, was_reused, free_retry_used
+    cdef bint timed, parked, awaiting_retry, counts_retry, was_reused, free_retry_used
     cdef list body
     cdef Py_ssize_t body_size, body_limit
     cdef object body_waiter
     cdef Head request_trailers, response_trailers
     cdef list held
     cdef bytes reply_body
-    cdef double timeout, try_timeout
+    cdef double timeout, try_timeout, silence
     cdef long activity
     cdef Timer timer, retry_timer
     cdef object task
@@ -139,7 +139,8 @@ cdef class ProxyStream(Stream):
 
     @cython.locals(attempt=Attempt, sender=StreamSender, idle=double)
     cdef void on_timer(self, Timer timer)
-    cdef void _arm_timer(self)
+    cdef void _begin_timeout(self)
+    cdef void _arm(self, double seconds)
     cdef void _watch_response(self)
     cdef void _read_timeout_headers(self, RequestHead request)
     cdef void _read_timeout_variables(self)
@@ -153,3 +154,7 @@ cdef class ProxyStream(Stream):
     cdef void _finish(self)
     @cython.locals(hook=Hook)
     cdef void _complete_hooks(self)
+
+
+@cython.locals(response=Response)
+cdef Response _response_of(ProxyStream stream)

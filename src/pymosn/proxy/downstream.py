@@ -18,7 +18,7 @@ from pymosn.network.connection import Connection
 from pymosn.network.reactor import Timer
 from pymosn.protocol.http1 import reason as reason_phrase
 from pymosn.proxy.attempt import Attempt
-from pymosn.proxy.exchange import Request, Response
+from pymosn.proxy.exchange import BodyTooLarge, Request, Response
 from pymosn.proxy.filters import FilterStatus
 from pymosn.router.action import DIRECT, REDIRECT, RouteEntry
 from pymosn.router.path import read_target
@@ -34,6 +34,7 @@ from pymosn.stream.stream import (
     NO_HOST,
     NO_ROUTE,
     OVERFLOW,
+    REQUEST_TOO_LARGE,
     TERMINATED,
     UPSTREAM_CLOSED,
     UPSTREAM_OVERFLOW,
@@ -279,10 +280,13 @@ class ProxyStream(Stream):
         route = self.route
         self.timeout = route.timeout
         self.try_timeout = route.per_try_timeout
+        self.silence = route.idle_timeout
         if self.variables is not None:
             self._read_timeout_variables()
         if self.try_timeout >= self.timeout > 0:
             self.try_timeout = 0.0
+        if self.silence <= 0:
+            self.silence = self.timeout
         if self.proxy.adds_headers:
             self.proxy.add_request_headers(self)
         if self.request.minor == 0 and self.request.get(b"host") is None:
@@ -309,8 +313,10 @@ class ProxyStream(Stream):
             self.upstream_ready(attempt)
         elif result != _WAITING:
             self.attempt_failed(attempt, result)
-        elif self.timeout > 0:
-            self._arm_timer()
+        elif self.request_ended:
+            self._begin_timeout()
+        elif self.silence > 0:
+            self._arm(self.silence)
 
     def upstream_ready(self, attempt: Attempt) -> None:
         """``attempt`` has a connection: send what there is of the request."""
@@ -719,6 +725,9 @@ class ProxyStream(Stream):
 
     def _filter_failed(self, hook: object, error: BaseException) -> None:
         self.parked = False
+        if isinstance(error, BodyTooLarge) and self.phase < _BEFORE_SEND:
+            self.reply(413, b"the body is too large\n", REQUEST_TOO_LARGE)
+            return
         self.proxy.filter_failed(hook, error)
         failure = FAILURES[_FILTER_FAILED]
         self.details = failure.name
@@ -803,15 +812,14 @@ class ProxyStream(Stream):
     def _request_sent(self, attempt: Attempt) -> None:
         """The request is out: from now on the upstream has to answer in time."""
         self.upstream_sent = self.reactor.now
-        if self.timeout > 0:
-            self._arm_timer()
+        self._begin_timeout()
         if self.try_timeout > 0:
             attempt.arm(self.try_timeout)
 
     def _request_stalled(self) -> None:
         self._pause_request()
-        if self.timeout > 0:
-            self._arm_timer()
+        if self.silence > 0 and not self.timed:
+            self._arm(self.silence)
 
     def _pause_request(self) -> None:
         if not self.request_paused and self.sender is not None:
@@ -845,7 +853,7 @@ class ProxyStream(Stream):
             return
         if self.body_size > self.body_limit:
             self.body_waiter = None
-            future.set_exception(OverflowError(f"the body exceeds {self.body_limit} bytes"))
+            future.set_exception(BodyTooLarge(f"the body exceeds {self.body_limit} bytes"))
         elif self.request_ended:
             self.body_waiter = None
             future.set_result(b"".join(self.body or ()))
@@ -858,7 +866,7 @@ class ProxyStream(Stream):
         """The connection becomes a pipe; the exchange lasts until both sides have ended."""
         self.phase = _TUNNEL
         self.request_ended = False
-        self.timeout = self.route.upgrade_idle_timeout
+        self.silence = self.route.upgrade_idle_timeout
         self._watch_response()
 
     def _tunnel_up(self, data: bytes, end: bool) -> None:
@@ -890,8 +898,8 @@ class ProxyStream(Stream):
         if self.response_begun or not self.request_ended:
             # From here on the timeout is about silence, not about the whole exchange.
             idle = (self.reactor.now - self.activity) * 1e-9
-            if idle < self.timeout:
-                self.reactor.arm(timer, self, self.timeout - idle)
+            if idle < self.silence:
+                self.reactor.arm(timer, self, self.silence - idle)
                 return
         attempt = self.attempt
         if attempt is not None:
@@ -911,18 +919,22 @@ class ProxyStream(Stream):
             self.details = failure.name
             self.reply(failure.status, failure.name.encode() + b"\n", failure.flag)
 
-    def _arm_timer(self) -> None:
+    def _begin_timeout(self) -> None:
+        """The whole request is in hand: the timeout runs, once for all attempts (spec §4.4)."""
+        if self.timeout > 0 and not self.timed:
+            self.timed = True
+            self._arm(self.timeout)
+
+    def _arm(self, seconds: float) -> None:
         if self.timer is None:
             self.timer = Timer()
-            self.activity = self.reactor.now
-            self.reactor.arm(self.timer, self, self.timeout)
+        self.activity = self.reactor.now
+        self.reactor.arm(self.timer, self, seconds)
 
     def _watch_response(self) -> None:
         """A body follows: guard against an upstream that falls silent."""
-        if self.timeout > 0:
-            if self.timer is None:
-                self.timer = Timer()
-            self.reactor.arm(self.timer, self, self.timeout)
+        if self.silence > 0:
+            self._arm(self.silence)
         elif self.timer is not None:
             self.reactor.cancel(self.timer)
 

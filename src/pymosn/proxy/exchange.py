@@ -57,6 +57,10 @@ class Headers:
         return f"Headers({self.items()!r})"
 
 
+class BodyTooLarge(OverflowError):
+    """A body exceeds the limit that a filter set; unless it is caught, the reply is 413."""
+
+
 class Request:
     """A request under way.  Changes reach the upstream when made before it is sent."""
 
@@ -132,7 +136,7 @@ class Request:
     async def body(self, limit: int = 1 << 20) -> bytes:
         """Return the whole request body once it has arrived.
 
-        Raises ``OverflowError`` when it is larger than ``limit`` bytes.
+        Raises ``BodyTooLarge`` when it is larger than ``limit`` bytes.
         """
         return await self.stream.read_body(limit)
 

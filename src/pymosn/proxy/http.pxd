@@ -35,7 +35,8 @@ cdef class HttpProxy(StreamFactory):
     cdef readonly Py_ssize_t retry_buffer
     cdef readonly bytes server_name
     cdef readonly bint adds_headers
-    cdef readonly long active, filter_errors
+    cdef readonly long active
+    cdef public long filter_errors
     cdef set _seen_errors
 
     @cython.locals(stream=ProxyStream)

@@ -145,6 +145,12 @@ class HttpProxy(StreamFactory):
             self._seen_errors.add(key)
         log.error("filter %s failed", name, exc_info=error)
 
+    def take_filter_errors(self) -> int:
+        """Return the exceptions in filters since the last call."""
+        count = self.filter_errors
+        self.filter_errors = 0
+        return count
+
     def drain(self) -> None:
         """Close every connection after its current exchange."""
         for connection in list(self.connections):

@@ -120,6 +120,10 @@ class TcpAcceptor(Acceptor):
         for session in list(self.sessions):
             session.abort()
 
+    def take_filter_errors(self) -> int:
+        """TCP listeners run no stream filters."""
+        return 0
+
     def active(self) -> int:
         """Return the number of connections."""
         return len(self.sessions)

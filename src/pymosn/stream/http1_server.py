@@ -118,7 +118,9 @@ class Http1ServerConnection(StreamSender):
                 self._receiver.on_data(data, False)
             return
         if self._ended:
-            # The last reply is still leaving; a request behind it was told not to come.
+            # The last reply is still leaving; a request behind it was told not to come, and
+            # closing in its face would destroy the reply.
+            self.connection.close_lingering()
             return
         self.reader.feed(data)
         if self._receiver is None or not self._request_complete:

@@ -74,22 +74,9 @@ def test_the_version_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_mosns_flags_are_accepted() -> None:
     command, _ = find(["start"])
     assert command is not None
-    given = parser(command).parse_args(
-        [
-            "-config",
-            "x.json",
-            "--service-cluster",
-            "c",
-            "-sm",
-            "a:b",
-            "--disable-hot-restart",
-            "--restart-epoch=3",
-            "-l",
-            "warning",
-            "--drain-time-s",
-            "5",
-        ]
-    )
+    line = "-config x.json --service-cluster c -sm a:b --disable-hot-restart --restart-epoch=3"
+    words = [*line.split(), "-l", "warning", "--drain-time-s", "5"]
+    given = parser(command).parse_args(words)
     assert given.config == "x.json"
     assert given.drain_time_s == 5.0
     assert ignored_flags(command, given) == [

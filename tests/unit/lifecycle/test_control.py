@@ -74,7 +74,7 @@ def test_a_second_server_is_refused(directory: Path) -> None:
 
 
 def test_nobody_answers(directory: Path) -> None:
-    with pytest.raises(OSError):
+    with pytest.raises(FileNotFoundError):
         ask(str(directory / "pid"), "reload")
 
 

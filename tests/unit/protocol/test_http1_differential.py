@@ -260,21 +260,65 @@ METHODS = (b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"CONNECT", b"DELETE", 
 TARGETS = (b"/", b"/p?q", b"*", b"http://b/p", b"http://b", b"a:1", b"//", b"/\xff", b"/a b", b"")
 VERSIONS = (b"HTTP/1.1",) * 6 + (b"HTTP/1.0", b"HTTP/1.2", b"HTTP/0.9", b"HTTP/1.1 ", b"")
 NAMES = (
-    b"Content-Length", b"Transfer-Encoding", b"Host", b"Connection", b"Upgrade", b"Expect", b"TE",
-    b"Trailer", b"X", b"Keep-Alive", b"content-length", b"TRANSFER-ENCODING", b"Content-Length ",
-    b"Transfer_Encoding", b" X", b"",
-)  # fmt: skip
+    b"Content-Length",
+    b"Transfer-Encoding",
+    b"Host",
+    b"Connection",
+    b"Upgrade",
+    b"Expect",
+    b"TE",
+    b"Trailer",
+    b"X",
+    b"Keep-Alive",
+    b"content-length",
+    b"TRANSFER-ENCODING",
+    b"Content-Length ",
+    b"Transfer_Encoding",
+    b" X",
+    b"",
+)
 VALUES = (
-    b"5", b"0", b"+5", b"05", b"5, 5", b"99", b"chunked", b"Chunked", b"identity", b"gzip, chunked",
-    b"chunked, chunked", b"close", b"keep-alive", b"upgrade", b"upgrade, x", b"content-length",
-    b"transfer-encoding, te", b"websocket", b"h2c", b"100-continue", b"trailers", b"a", b"b", b"",
-    b"\x0bchunked", b"x\r\n y", b"\xff", b"a\x00",
-)  # fmt: skip
+    b"5",
+    b"0",
+    b"+5",
+    b"05",
+    b"5, 5",
+    b"99",
+    b"chunked",
+    b"Chunked",
+    b"identity",
+    b"gzip, chunked",
+    b"chunked, chunked",
+    b"close",
+    b"keep-alive",
+    b"upgrade",
+    b"upgrade, x",
+    b"content-length",
+    b"transfer-encoding, te",
+    b"websocket",
+    b"h2c",
+    b"100-continue",
+    b"trailers",
+    b"a",
+    b"b",
+    b"",
+    b"\x0bchunked",
+    b"x\r\n y",
+    b"\xff",
+    b"a\x00",
+)
 BODIES = (
-    b"", b"hello", b"0\r\n\r\n", b"5\r\nhello\r\n0\r\n\r\n", b"5;x=y\r\nhello\r\n0\r\nT: u\r\n\r\n",
-    b"5\r\nhello\r\n0\r\nContent-Length: 9\r\n\r\n", b"5\nhello\n0\n\n", b"3\r\nabc\r\n2\r\nde\r\n000\r\n\r\n",
-    b"5 \r\nhello\r\n0\r\n\r\n", b"GET /x HTTP/1.1\r\nHost: b\r\n\r\n",
-)  # fmt: skip
+    b"",
+    b"hello",
+    b"0\r\n\r\n",
+    b"5\r\nhello\r\n0\r\n\r\n",
+    b"5;x=y\r\nhello\r\n0\r\nT: u\r\n\r\n",
+    b"5\r\nhello\r\n0\r\nContent-Length: 9\r\n\r\n",
+    b"5\nhello\n0\n\n",
+    b"3\r\nabc\r\n2\r\nde\r\n000\r\n\r\n",
+    b"5 \r\nhello\r\n0\r\n\r\n",
+    b"GET /x HTTP/1.1\r\nHost: b\r\n\r\n",
+)
 FRAMINGS = (
     (b"", b""),
     (b"Content-Length: 5\r\n", b"hello"),
@@ -284,9 +328,25 @@ FRAMINGS = (
 )
 ENDS = (b"\r\n",) * 20 + (b"\n", b"\r", b"\r\r\n", b"\r\n ")
 NOISE = (
-    b"", b" ", b"\t", b"\r", b"\n", b"\r\n", b"\x00", b":", b",", b";", b"0", b"5", b"x", b"\xff",
-    b"\x0b", b"chunked", b"Content-Length: 1\r\n", b"\r\n\r\n",
-)  # fmt: skip
+    b"",
+    b" ",
+    b"\t",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\x00",
+    b":",
+    b",",
+    b";",
+    b"0",
+    b"5",
+    b"x",
+    b"\xff",
+    b"\x0b",
+    b"chunked",
+    b"Content-Length: 1\r\n",
+    b"\r\n\r\n",
+)
 
 
 def _weighted(usual: tuple[bytes, ...], odd: tuple[bytes, ...]) -> st.SearchStrategy[bytes]:
@@ -320,8 +380,14 @@ def requests(draw: st.DrawFn) -> bytes:
 @st.composite
 def responses(draw: st.DrawFn) -> bytes:
     """One response, sometimes behind interim ones."""
-    status = draw(_weighted((b"200 OK",), (b"204 x", b"304 x", b"404", b"205 x", b"100 x", b"103 x", b"101 x")))
-    start = draw(st.sampled_from((b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.2"))) + b" " + status
+    status = draw(
+        _weighted(
+            (b"200 OK",), (b"204 x", b"304 x", b"404", b"205 x", b"100 x", b"103 x", b"101 x")
+        )
+    )
+    start = (
+        draw(st.sampled_from((b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.2"))) + b" " + status
+    )
     framing, body = draw(st.sampled_from(FRAMINGS))
     lines = draw(st.permutations([framing, *draw(st.lists(LINES, max_size=3))]))
     body = draw(_weighted((body,), BODIES))
