@@ -8,6 +8,8 @@ forwarded without looking at it again, and HTTP/2 decodes straight into such lin
 Names are compared without case; lookups take lower-case names.
 """
 
+from typing import Any
+
 class Head:
     """Header lines with edits.  Base of ``RequestHead``, ``ResponseHead`` and of trailers.
 
@@ -15,6 +17,16 @@ class Head:
     ``upgrade`` is the protocol that a message asks for or switches to, or None.  ``start`` is
     where an unchanged start line begins in ``raw``, -1 when it must be written anew.
     """
+
+    raw: bytes
+    start: int
+    fields: int
+    end: int
+    cuts: list[Any] | None
+    added: list[Any] | None
+    content_length: int
+    minor: int
+    upgrade: bytes | None
 
     def __init__(self, raw: bytes = b"", fields: int = 0, end: int = 0) -> None:
         """``raw[fields:end]`` must be complete, checked header lines."""
@@ -169,6 +181,13 @@ class RequestHead(Head):
     is the host the client asked for (``Host`` or ``:authority``), empty when there was none.
     """
 
+    method: bytes
+    target: bytes
+    authority: bytes
+    scheme: bytes
+    te_trailers: bool
+    timeouts: bool
+
     def __init__(self, raw: bytes = b"", fields: int = 0, end: int = 0) -> None:
         Head.__init__(self, raw, fields, end)
         self.method = b"GET"
@@ -181,6 +200,9 @@ class RequestHead(Head):
 
 class ResponseHead(Head):
     """The head of a response."""
+
+    status: int
+    reason: bytes
 
     def __init__(self, status: int = 200, raw: bytes = b"", fields: int = 0, end: int = 0) -> None:
         Head.__init__(self, raw, fields, end)

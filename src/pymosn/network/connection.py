@@ -7,7 +7,7 @@ no buffer.  Knows no protocol.
 """
 
 import errno
-from typing import Final
+from typing import Any, Final
 
 from pymosn.network.reactor import (
     EPOLLERR,
@@ -82,6 +82,32 @@ class Transfer:
 
 class Connection(Source):
     """A connected, or connecting, stream socket that this object owns."""
+
+    _reactor: "Reactor"
+    handler: "Handler"
+    peer: bytes
+    outgoing: "Transfer | None"
+    incoming: "Transfer | None"
+    _output: list[Any] | None
+    _offset: int
+    buffered: int
+    bytes_read: int
+    bytes_written: int
+    _linger_timer: "Timer | None"
+    _linger_left: int
+    _linger_progress: int
+    connecting: bool
+    closed: bool
+    eof: bool
+    write_ended: bool
+    readable: bool
+    hangup: bool
+    paused: bool
+    lingering: bool
+    close_when_flushed: bool
+    above_high_water: bool
+    _write_shut: bool
+    _bulk: bool
 
     def __init__(self, reactor: Reactor, handler: Handler, peer: bytes) -> None:
         """``peer`` is the packed address of the other end."""

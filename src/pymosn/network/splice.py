@@ -40,6 +40,16 @@ class Splice(Transfer):
     write to the sink.  A connection that closes takes the splice with it.
     """
 
+    _reactor: "Reactor"
+    source: "Connection | None"
+    sink: "Connection | None"
+    _pipe: "Pipe | None"
+    _held: int
+    _left: int
+    _small: int
+    _pumping: bool
+    _finished: bool
+
     def __init__(
         self, reactor: Reactor, source: Connection, sink: Connection, count: int
     ) -> None:

@@ -37,6 +37,18 @@ class AccessLog:
     could not.  ``flush_interval`` is for whoever calls ``flush``.
     """
 
+    path: str
+    flush_interval: float
+    dropped: int
+    error: str
+    _format: "Format"
+    _json: "JsonLine | None"
+    _buffer: list[Any]
+    _size: int
+    _lines: int
+    _torn: bool
+    _fd: int
+
     def __init__(
         self,
         path: str,
@@ -131,6 +143,9 @@ class JsonLine:
     A format that is one variable gives a number where the variable is one, and null where the
     stream has no value for it; everything else gives strings.
     """
+
+    _names: list[Any]
+    _formats: list[Any]
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         """Raises ``ValueError`` for a bad format."""

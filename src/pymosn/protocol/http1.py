@@ -9,7 +9,7 @@ reader stays in it.
 Counterpart: ``pymosn.stream.http1_server`` and ``http1_client`` connect it to sockets.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from pymosn.message import Head, RequestHead, ResponseHead
 
@@ -83,6 +83,41 @@ _MAX_CONNECTION_OPTIONS = MAX_CONNECTION_OPTIONS
 
 class MessageReader:
     """Reads the messages that one peer sends on one connection."""
+
+    is_request: bool
+    max_head: int
+    max_headers: int
+    max_body: int
+    buffer: bytes
+    position: int
+    request: "RequestHead | None"
+    response: "ResponseHead | None"
+    data: bytes
+    trailers: "Head | None"
+    complete: bool
+    tunnel: bool
+    keep_alive: bool
+    upgrade: bool
+    expect_continue: bool
+    upgrade_to: bytes | None
+    error: str
+    error_status: int
+    _state: int
+    _retry_at: int
+    _in_trailers: bool
+    _no_body: bool
+    _connect: bool
+    _chunked: bool
+    _close: bool
+    _keep: bool
+    _te_trailers: bool
+    _length: int
+    _left: int
+    _body_read: int
+    _encodings: int
+    _hosts: int
+    _blank: int
+    _named: list[Any] | None
 
     def __init__(
         self, is_request: bool, max_head: int = 8192, max_headers: int = 100, max_body: int = 0

@@ -18,6 +18,13 @@ _UPSTREAM_RESET = UPSTREAM_RESET
 class Attempt(PoolWaiter):
     """A try of ``stream`` at ``host``."""
 
+    stream: "ProxyStream"
+    host: "UpstreamHost"
+    begun: int
+    timer: "Timer | None"
+    started: bool
+    closed: bool
+
     def enter(self, stream: "ProxyStream", host: UpstreamHost) -> None:
         """Begin a try."""
         self.stream = stream

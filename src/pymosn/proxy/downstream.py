@@ -11,7 +11,7 @@ is running, or the upstream has to answer.  Whatever ends an exchange early goes
 
 import asyncio
 import sys
-from typing import Final
+from typing import Any, Final
 
 from pymosn.message import Head, RequestHead, ResponseHead, is_idempotent
 from pymosn.network.reactor import Timer
@@ -96,6 +96,47 @@ _DIRECT = DIRECT
 
 class ProxyStream(Stream):
     """One exchange.  It owns its request, its route and its current attempt."""
+
+    proxy: "HttpProxy"
+    reactor: "Reactor"
+    sender: "StreamSender | None"
+    route: "RouteEntry"
+    cluster: "UpstreamCluster"
+    host: "UpstreamHost"
+    attempt: "Attempt | None"
+    filters: "FilterChain | None"
+    phase: int
+    hook_index: int
+    restarts: int
+    retries: int
+    request_ended: bool
+    response_begun: bool
+    response_ended: bool
+    request_paused: bool
+    body_dropped: bool
+    timed: bool
+    parked: bool
+    awaiting_retry: bool
+    counts_retry: bool
+    was_reused: bool
+    free_retry_used: bool
+    body: list[Any] | None
+    body_size: int
+    body_limit: int
+    body_waiter: Any
+    request_trailers: "Head | None"
+    response_trailers: "Head | None"
+    held: list[Any] | None
+    reply_body: bytes | None
+    timeout: float
+    try_timeout: float
+    silence: float
+    activity: int
+    timer: "Timer | None"
+    retry_timer: "Timer | None"
+    task: Any
+    facade: "Request | None"
+    response_facade: "Response | None"
 
     def enter(self, proxy: "HttpProxy", sender: StreamSender, info: ConnectionInfo) -> None:
         """Begin an exchange that ``sender`` will answer."""

@@ -14,6 +14,8 @@ from pymosn.stream.stream import Stream
 class Headers:
     """The headers of a message: names without case, values as text (ISO 8859-1)."""
 
+    _head: "Head"
+
     def __init__(self, head: Head) -> None:
         self._head = head
 
@@ -63,6 +65,10 @@ class BodyTooLarge(OverflowError):
 
 class Request:
     """A request under way.  Changes reach the upstream when made before it is sent."""
+
+    stream: "Stream"
+    _headers: "Headers | None"
+    _state: dict[Any, Any] | None
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
@@ -143,6 +149,9 @@ class Request:
 
 class Response:
     """A response: one that a filter answers with, or the upstream's on its way back."""
+
+    head: "ResponseHead"
+    content: bytes
 
     def __init__(
         self,

@@ -55,6 +55,10 @@ class StreamFilter:
 class Hook:
     """One hook of one filter."""
 
+    owner: Any
+    call: Any
+    is_async: bool
+
     def __init__(self, owner: StreamFilter, call: Callable[..., Any]) -> None:
         self.owner = owner
         self.call = call
@@ -63,6 +67,15 @@ class Hook:
 
 class FilterChain:
     """The hooks of a listener's filters, by phase."""
+
+    filters: list[Any]
+    on_request: list[Any]
+    on_route: list[Any]
+    on_host: list[Any]
+    on_response: list[Any]
+    on_request_data: list[Any]
+    on_response_data: list[Any]
+    on_complete: list[Any]
 
     def __init__(self, filters: Sequence[StreamFilter]) -> None:
         self.filters = list(filters)

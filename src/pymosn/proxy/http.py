@@ -4,6 +4,8 @@ The object lives as long as its listener; a new snapshot replaces its parts in o
 (``configure``), and exchanges under way keep the parts they began with.
 """
 
+from typing import Any
+
 import asyncio
 import logging
 
@@ -31,6 +33,12 @@ log = logging.getLogger("pymosn.proxy")
 class ProxyOptions:
     """The manners of one listener's proxy that are not the codec's."""
 
+    retry_buffer: int
+    forwarded_headers: bool
+    request_id: bool
+    via: bytes
+    server_name: bytes
+
     def __init__(
         self,
         retry_buffer: int = 65536,
@@ -48,6 +56,24 @@ class ProxyOptions:
 
 class HttpProxy(StreamFactory):
     """The L7 proxy of one listener."""
+
+    reactor: "Reactor"
+    name: str
+    random: "Random"
+    loop: Any
+    connections: set[Any]
+    clusters: dict[Any, Any]
+    routes: "RouteTable"
+    filters: "FilterChain"
+    stats: "DownstreamStats"
+    options: "ProxyOptions"
+    access_logs: list[Any] | None
+    retry_buffer: int
+    server_name: bytes
+    adds_headers: bool
+    active: int
+    filter_errors: int
+    _seen_errors: set[Any]
 
     def __init__(
         self, reactor: Reactor, name: str, random: Random, loop: asyncio.AbstractEventLoop | None

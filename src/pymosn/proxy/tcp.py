@@ -6,7 +6,7 @@ upstream is connected.  A half-close is passed on as one, an error as a reset.
 """
 
 import errno
-from typing import Final
+from typing import Any, Final
 
 from pymosn.network.address import is_unix
 from pymosn.network.connection import READ_SIZE, Connection, Handler
@@ -58,6 +58,20 @@ _NO_HEALTHY_UPSTREAM = NO_HEALTHY_UPSTREAM
 
 class TcpAcceptor(Acceptor):
     """Serves a listener's connections with the L4 proxy."""
+
+    reactor: "Reactor"
+    ids: "ConnectionIds"
+    listener: Any
+    sessions: set[Any]
+    routes: Any
+    cluster_name: str
+    idle_timeout: float
+    max_attempts: int
+    stats: "DownstreamStats"
+    clusters: dict[Any, Any]
+    access_logs: list[Any]
+    max_connections: int
+    is_unix: bool
 
     def __init__(self, reactor: Reactor, ids: ConnectionIds, listener: Listener) -> None:
         """``listener`` is the snapshot's."""
@@ -140,6 +154,11 @@ class TcpAcceptor(Acceptor):
 class TcpSide(Handler):
     """What happens at one of the two connections of a session."""
 
+    session: "TcpSession"
+    reactor: "Reactor"
+    mine: "Connection"
+    other: "Connection"
+
     def __init__(self, session: "TcpSession") -> None:
         self.session = session
         self.reactor = self.session.reactor
@@ -172,6 +191,26 @@ class TcpSide(Handler):
 
 class TcpSession(Reactive):
     """One downstream connection and its upstream.  Times are nanoseconds."""
+
+    acceptor: "TcpAcceptor"
+    reactor: "Reactor"
+    stream: "Stream"
+    down: "Connection | None"
+    up: "Connection | None"
+    cluster: "UpstreamCluster"
+    host: "UpstreamHost"
+    _timer: "Timer"
+    activity: int
+    _moved: int
+    _idle_timeout: float
+    _state: int
+    _attempts_left: int
+    _counted: bool
+    _connected: bool
+    _timed_out: bool
+    _broken: bool
+    _remote: bool
+    _done: bool
 
     def enter(self, acceptor: TcpAcceptor, info: ConnectionInfo) -> None:
         """Begin a session; its downstream connection is not opened yet."""

@@ -24,6 +24,39 @@ class RouteEntry:
     ``finish_response`` would do nothing.
     """
 
+    name: str
+    virtual_host: str
+    order: int
+    matcher: "RouteMatcher"
+    per_filter_config: dict[Any, Any]
+    host_per_filter_config: dict[Any, Any]
+    _request_edits: "Edits"
+    _response_edits: "Edits"
+    _path_rewrite: "PathRewrite"
+    _host_rewrite: "HostRewrite"
+    edits_request: bool
+    edits_response: bool
+    host_per_attempt: bool
+    kind: int
+    status: int
+    body: bytes
+    redirect: "RedirectTarget | None"
+    choice: "ClusterChoice"
+    upstream_protocol: str
+    timeout: float
+    idle_timeout: float
+    upgrade_idle_timeout: float
+    per_try_timeout: float
+    retry: "RetryRules"
+    retry_enabled: bool
+    retry_attempts: int
+    backoff_base: float
+    backoff_max: float
+    hash_kind: str
+    hash_name: str
+    mirror_cluster: str
+    mirror_percent: int
+
     def __init__(
         self, router: snapshot.Router, host: snapshot.VirtualHost, route: snapshot.Route
     ) -> None:
@@ -128,6 +161,14 @@ class RouteEntry:
 class ClusterChoice:
     """Which cluster a request goes to."""
 
+    single: str | None
+    _names: list[Any]
+    _criteria: list[Any]
+    _bounds: list[Any]
+    _route_criteria: dict[Any, Any]
+    total: int
+    _variable: "Variable"
+
     def __init__(self, action: snapshot.Forward) -> None:
         """Raises ``ValueError`` when clusters are given but none may be drawn."""
         drawable = [cluster for cluster in action.clusters if cluster.weight > 0]
@@ -174,6 +215,10 @@ class ClusterChoice:
 
 class RedirectTarget:
     """Where a redirect leads; what its rule does not say comes from the request (spec §4.2)."""
+
+    scheme: bytes
+    host: bytes
+    path: bytes
 
     def __init__(self, action: snapshot.Redirect) -> None:
         self.scheme = action.scheme.lower().encode()

@@ -30,6 +30,12 @@ PROTECTED: Final = frozenset(
 class Addition:
     """One header to add, or to join to what is there."""
 
+    name: bytes
+    key: bytes
+    append: bool
+    template: "HeaderTemplate"
+    line: bytes | None
+
     def __init__(self, header: HeaderValue) -> None:
         """Raises ``ValueError`` for a name or a value that may not be sent."""
         self.name = header.name.encode()
@@ -69,6 +75,10 @@ class Addition:
 
 class Edits:
     """The edits that apply to one direction of a route, from all its levels."""
+
+    _steps: list[Any]
+    _host: "HeaderTemplate | None"
+    empty: bool
 
     def __init__(
         self, levels: Sequence[tuple[Sequence[HeaderValue], Sequence[str]]], request: bool

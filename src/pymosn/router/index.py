@@ -5,6 +5,8 @@ dictionary and a prefix tree; only what no index can decide (regular expressions
 rules) is tried one by one.  What the three yield is merged by the order of the configuration.
 """
 
+from typing import Any
+
 from collections.abc import Sequence
 
 from pymosn.protocol.uri import lowered
@@ -19,6 +21,11 @@ class RouteIndex:
     ``steps`` counts the tree nodes and routes looked at since the index was made: what a test
     can check where times are noise.
     """
+
+    steps: int
+    _paths: dict[Any, Any]
+    _prefixes: "PrefixNode | None"
+    _others: list[Any]
 
     def __init__(self, entries: Sequence[RouteEntry]) -> None:
         """``entries`` in the order of the configuration."""
@@ -98,6 +105,11 @@ class PrefixNode:
 
     ``entries`` are the routes whose prefix ends here, in order, or None.
     """
+
+    label: bytes
+    entries: list[Any] | None
+    _firsts: bytes
+    _children: list[Any]
 
     def __init__(self, label: bytes) -> None:
         self.label = label

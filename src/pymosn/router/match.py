@@ -37,6 +37,11 @@ _SCHEME = 4
 class ValueMatcher:
     """A condition on one value, which may be missing."""
 
+    kind: int
+    expected: bytes
+    invert: bool
+    pattern: Any
+
     def __init__(self, match: ValueMatch) -> None:
         """Raises ``ValueError`` for an unknown kind or a bad expression."""
         if match.kind not in _VALUE_KINDS:
@@ -68,6 +73,10 @@ class ValueMatcher:
 class HeaderMatcher:
     """A condition on a header, or on the method or another part of the start line."""
 
+    name: bytes
+    source: int
+    value: "ValueMatcher"
+
     def __init__(self, match: ValueMatch) -> None:
         self.name = match.name.lower().encode()
         self.source = _PSEUDO_HEADERS.get(match.name.lower(), _HEADER)
@@ -89,6 +98,9 @@ class HeaderMatcher:
 class QueryMatcher:
     """A condition on the first query parameter of a name."""
 
+    name: bytes
+    value: "ValueMatcher"
+
     def __init__(self, match: ValueMatch) -> None:
         self.name = match.name.encode()
         self.value = ValueMatcher(match)
@@ -99,6 +111,10 @@ class QueryMatcher:
 
 class VariableMatcher:
     """One link of a chain of conditions on variables; an unset variable is empty."""
+
+    variable: "Variable"
+    any_of: bool
+    value: "ValueMatcher"
 
     def __init__(self, match: ValueMatch) -> None:
         self.variable: Variable = lookup_or_setting(match.name)
@@ -112,6 +128,14 @@ class VariableMatcher:
 
 class RouteMatcher:
     """Everything one route asks for."""
+
+    kind: int
+    expected: bytes
+    pattern: Any
+    headers: list[Any]
+    query: list[Any]
+    variables: list[Any]
+    unconditional: bool
 
     def __init__(self, match: RouteMatch) -> None:
         """Raises ``ValueError`` for an unknown kind or a bad expression."""

@@ -5,6 +5,8 @@ Domains, in this order: a host with its port, a host with ``*`` for the port, th
 requests whose host has none.  A table with no domain but ``*`` never looks at the host.
 """
 
+from typing import Any
+
 from pymosn import snapshot
 from pymosn.protocol.uri import lowered
 from pymosn.router.action import RouteEntry
@@ -14,6 +16,14 @@ from pymosn.stream.stream import Stream
 
 class RouteTable:
     """The routes of a router, built from its snapshot."""
+
+    name: str
+    hosts: list[Any]
+    _default: "RouteIndex | None"
+    _exact: dict[Any, Any]
+    _any_port: dict[Any, Any]
+    suffixes: "SuffixTable"
+    _only_default: bool
 
     def __init__(self, router: snapshot.Router) -> None:
         """Raises ``ValueError``, with a sentence, when a domain or a rule is no good."""
@@ -91,6 +101,11 @@ class SuffixTable:
     Where all suffixes of a length begin with a dot, as they usually do, only hosts that have one
     there are looked up.  ``steps`` counts the lookups.
     """
+
+    lengths: list[Any]
+    steps: int
+    _by_length: list[Any]
+    _dotted: list[Any]
 
     def __init__(self) -> None:
         self.lengths: list[int] = []

@@ -23,6 +23,12 @@ class Format:
     ``single`` is the variable of a format that is nothing else, or None.
     """
 
+    text: str
+    _pieces: list[Any]
+    _variables: list[Any]
+    _places: list[Any]
+    single: "Variable"
+
     def __init__(self, text: str) -> None:
         """Raises ``ValueError``, saying where, for ``%%`` and for a token that does not end."""
         self.text = text
@@ -70,6 +76,9 @@ class HeaderTemplate:
     ``constant`` is the value when no stream has a say in it, else None.
     """
 
+    _parts: list[Any]
+    constant: bytes | None
+
     def __init__(self, text: str) -> None:
         self._parts = _header_parts(text)
         self.constant = None
@@ -96,6 +105,9 @@ class HeaderTemplate:
 
 class _Unknown(Variable):
     """A name that only a filter can give a value; the token stays as it is until then."""
+
+    _variable: "Variable"
+    _literal: bytes
 
     def __init__(self, name: str) -> None:
         Variable.__init__(self)

@@ -26,6 +26,19 @@ _UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
 class Http1ClientConnection(PooledConnection):
     """One upstream connection; the sender of its current exchange's request."""
 
+    pool: "Http1Pool"
+    reader: "MessageReader"
+    _timer: "Timer | None"
+    requests: int
+    _sent_turn: int
+    _established: bool
+    _timed_out: bool
+    _remote_close: bool
+    _active_at_close: bool
+    _request_sent: bool
+    _chunked: bool
+    _tunnel: bool
+
     def __init__(self, pool: "Http1Pool") -> None:
         self.pool = pool
         self.reader = MessageReader(False, self.pool.options.max_head, 1000, 0)

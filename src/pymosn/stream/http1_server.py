@@ -52,6 +52,15 @@ _WAITING = 4
 class ServerOptions:
     """Limits and manners of the connections of one listener."""
 
+    max_head: int
+    max_headers: int
+    max_body: int
+    idle_timeout: float
+    header_timeout: float
+    body_timeout: float
+    max_requests: int
+    server_name: bytes
+
     def __init__(
         self,
         max_head: int = 8192,
@@ -76,6 +85,33 @@ class ServerOptions:
 
 class Http1ServerConnection(StreamSender):
     """One downstream connection; also the sender of its current stream."""
+
+    reactor: "Reactor"
+    factory: "StreamFactory"
+    options: "ServerOptions"
+    info: "ConnectionInfo"
+    reader: "MessageReader"
+    connection: "Connection"
+    _receiver: "StreamReceiver | None"
+    _timer: "Timer"
+    requests: int
+    expects_continue: bool
+    _deadline: int
+    _idle_ns: int
+    _progress: int
+    _phase: int
+    _paused: int
+    _timer_armed: bool
+    _draining: bool
+    _ended: bool
+    _tunnel: bool
+    _request_complete: bool
+    _response_begun: bool
+    _keep_alive: bool
+    _is_head: bool
+    _connect: bool
+    _chunked: bool
+    _until_close: bool
 
     def __init__(
         self,

@@ -131,6 +131,29 @@ class StreamSender(Handler):
 class Stream(StreamReceiver):
     """What is known about one exchange.  Times are nanoseconds of the reactor's clock."""
 
+    connection: "ConnectionInfo"
+    request: "RequestHead | None"
+    response: "ResponseHead | None"
+    started: int
+    request_received: int
+    response_received: int
+    upstream_sent: int
+    finished: int
+    status: int
+    flags: int
+    bytes_received: int
+    bytes_sent: int
+    path: bytes
+    query: bytes
+    cluster_name: str
+    route_name: str
+    details: str
+    upstream_host: Any
+    upstream_connection_id: int
+    draw: float
+    variables: dict[Any, Any] | None
+    attempts: int
+
     def __init__(
         self,
         connection: "ConnectionInfo | None" = None,
@@ -203,6 +226,15 @@ class Stream(StreamReceiver):
 
 class ConnectionInfo:
     """What is known about a downstream connection."""
+
+    id: int
+    peer: bytes
+    local: bytes
+    protocol: str
+    listener: Any
+    peer_ip: bytes
+    peer_text: bytes
+    local_text: bytes
 
     def __init__(
         self, identity: int, peer: bytes, local: bytes, protocol: str, listener: object
