@@ -8,7 +8,6 @@ forwarded without looking at it again, and HTTP/2 decodes straight into such lin
 Names are compared without case; lookups take lower-case names.
 """
 
-from typing import Any
 
 class Head:
     """Header lines with edits.  Base of ``RequestHead``, ``ResponseHead`` and of trailers.
@@ -22,8 +21,8 @@ class Head:
     start: int
     fields: int
     end: int
-    cuts: list[Any] | None
-    added: list[Any] | None
+    cuts: list[int] | None
+    added: list[bytes] | None
     content_length: int
     minor: int
     upgrade: bytes | None
@@ -157,7 +156,8 @@ class Head:
 
     def _is_cut(self, at: int) -> bool:
         index = 0
-        cuts = self.cuts
+        # Asked only when there are cuts.
+        cuts: list[int] = self.cuts  # type: ignore[assignment]
         while index < len(cuts):
             if cuts[index] == at:
                 return True

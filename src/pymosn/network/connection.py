@@ -88,7 +88,7 @@ class Connection(Source):
     peer: bytes
     outgoing: "Transfer | None"
     incoming: "Transfer | None"
-    _output: list[Any] | None
+    _output: list[bytes] | None
     _offset: int
     buffered: int
     bytes_read: int
@@ -229,7 +229,7 @@ class Connection(Source):
             if self._output is not None:
                 self.flush()
             else:
-                transfer = self.incoming
+                transfer: Transfer = self.incoming  # type: ignore[assignment]  # as tested above
                 transfer.sink_ready()
             if self.closed:
                 return
@@ -283,7 +283,7 @@ class Connection(Source):
             self._output = None
             self._offset = 0
             return
-        output = self._output
+        output: list[bytes] = self._output  # type: ignore[assignment]  # something is queued
         count += self._offset
         done = 0
         while count >= len(output[done]):

@@ -41,9 +41,9 @@ class Splice(Transfer):
     """
 
     _reactor: "Reactor"
-    source: "Connection | None"
-    sink: "Connection | None"
-    _pipe: "Pipe | None"
+    source: "Connection"  # None after the end, as are these two
+    sink: "Connection"
+    _pipe: "Pipe"
     _held: int
     _left: int
     _small: int
@@ -76,8 +76,8 @@ class Splice(Transfer):
     def cancel(self) -> None:
         source = self.source
         sink = self.sink
-        self.source = None
-        self.sink = None
+        self.source = None  # type: ignore[assignment]  # see the class
+        self.sink = None  # type: ignore[assignment]  # the same
         self._release_pipe()
         if source is not None:
             source.outgoing = None
@@ -185,14 +185,14 @@ class Splice(Transfer):
         if spare:
             self._pipe = spare.pop()
             return self._pipe
-        self._pipe = self._reactor.open_pipe(_PIPE_BYTES)
+        self._pipe = self._reactor.open_pipe(_PIPE_BYTES)  # type: ignore[assignment]  # see the class
         return self._pipe
 
     def _release_pipe(self) -> None:
         pipe = self._pipe
         if pipe is None:
             return
-        self._pipe = None
+        self._pipe = None  # type: ignore[assignment]  # see the class
         spare = self._reactor.spare_pipes
         # One that still holds bytes is closed with its last reference.
         if self._held == 0 and len(spare) < _SPARE_PIPES:

@@ -41,9 +41,9 @@ class AccessLog:
     flush_interval: float
     dropped: int
     error: str
-    _format: "Format"
+    _format: "Format"  # None when there is ``_json``
     _json: "JsonLine | None"
-    _buffer: list[Any]
+    _buffer: "list[bytes]"
     _size: int
     _lines: int
     _torn: bool
@@ -64,9 +64,9 @@ class AccessLog:
         self.flush_interval = flush_interval
         self.dropped = 0
         self.error = ""
-        self._format: Any = None if json else Format(format)
+        self._format = None if json else Format(format)  # type: ignore[assignment]  # as declared
         self._json = JsonLine(json) if json else None
-        self._buffer: list[bytes] = []
+        self._buffer = []
         self._size = 0
         self._lines = 0
         self._torn = False
@@ -144,13 +144,13 @@ class JsonLine:
     stream has no value for it; everything else gives strings.
     """
 
-    _names: list[Any]
-    _formats: list[Any]
+    _names: "list[bytes]"
+    _formats: "list[Format]"
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         """Raises ``ValueError`` for a bad format."""
-        self._names: list[bytes] = []
-        self._formats: list[Format] = []
+        self._names = []
+        self._formats = []
         opening = b"{"
         for name, text in fields.items():
             self._names.append(opening + msgspec.json.encode(name) + b":")

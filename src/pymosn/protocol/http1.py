@@ -90,8 +90,8 @@ class MessageReader:
     max_body: int
     buffer: bytes
     position: int
-    request: "RequestHead | None"
-    response: "ResponseHead | None"
+    request: "RequestHead"  # each is None until HEAD
+    response: "ResponseHead"
     data: bytes
     trailers: "Head | None"
     complete: bool
@@ -117,7 +117,7 @@ class MessageReader:
     _encodings: int
     _hosts: int
     _blank: int
-    _named: list[Any] | None
+    _named: list[bytes] | None
 
     def __init__(
         self, is_request: bool, max_head: int = 8192, max_headers: int = 100, max_body: int = 0
@@ -129,8 +129,8 @@ class MessageReader:
         self.max_body = max_body
         self.buffer = b""
         self.position = 0
-        self.request = None
-        self.response = None
+        self.request = None  # type: ignore[assignment]  # as declared
+        self.response = None  # type: ignore[assignment]  # as declared
         self.data = b""
         self.trailers = None
         self.complete = False
@@ -224,7 +224,7 @@ class MessageReader:
         else:
             at = self._status_line(self.position)
         if at > 0:
-            head = self.request if self.is_request else self.response
+            head: Head = self.request if self.is_request else self.response
             at = self._fields(head, at, self.position + self.max_head)
         if at == 0:
             return self._incomplete_head()
@@ -506,7 +506,7 @@ class MessageReader:
             return self._expect(raw[value:end])
         if size > 17 and _name_is(raw, start, _N_X_MOSN, 7):
             # x-mosn-try-timeout and x-mosn-global-timeout: looked up only when announced here.
-            request = head
+            request: RequestHead = head  # type: ignore[assignment]  # it is one here
             request.timeouts = True
         return 0
 
@@ -521,7 +521,7 @@ class MessageReader:
             if not allowed[raw[at]]:
                 return self._fail(400, "the Host is malformed")
             at += 1
-        request = head
+        request: RequestHead = head  # type: ignore[assignment]  # only requests have a Host
         request.authority = raw[value:end]
         return 0
 
@@ -685,7 +685,7 @@ class MessageReader:
         return 0
 
     def _check_target(self, head: Head) -> int:
-        request = head
+        request: RequestHead = head  # type: ignore[assignment]  # only requests have a target
         target = request.target
         if self._hosts == 0 and request.minor == 1:
             return self._fail(400, "there is no Host")

@@ -4,11 +4,16 @@ Counterpart: ``ProxyStream`` decides; an attempt tells it what happened and keep
 the cluster's accounts straight, exactly once.
 """
 
+from typing import TYPE_CHECKING
+
 from pymosn.message import Head
 from pymosn.network.reactor import Timer
 from pymosn.stream.pool import PoolWaiter, UpstreamSender
 from pymosn.stream.stream import TRY_TIMEOUT, UPSTREAM_CLOSED, UPSTREAM_RESET
 from pymosn.upstream.hosts import UpstreamHost
+
+if TYPE_CHECKING:
+    from pymosn.proxy.downstream import ProxyStream
 
 _TRY_TIMEOUT = TRY_TIMEOUT
 _UPSTREAM_CLOSED = UPSTREAM_CLOSED
@@ -48,7 +53,7 @@ class Attempt(PoolWaiter):
     def on_data(self, data: bytes, end: bool) -> None:
         self.stream.upstream_data(self, data, end)
 
-    def on_trailers(self, trailers: Head) -> None:
+    def on_trailers(self, trailers: Head | None) -> None:
         self.stream.upstream_trailers(self, trailers)
 
     def on_reset(self, reason: int) -> None:
@@ -56,7 +61,7 @@ class Attempt(PoolWaiter):
         stream.was_reused = (
             self.sender is not None and self.sender.reused() and not self.sender.response_begun
         )
-        self.sender = None
+        self.sender = None  # type: ignore[assignment]  # as declared
         stream.attempt_failed(self, reason)
 
     def on_drained(self) -> None:
@@ -109,7 +114,7 @@ class Attempt(PoolWaiter):
 
     def _let_go(self) -> None:
         sender = self.sender
-        self.sender = None
+        self.sender = None  # type: ignore[assignment]  # as declared
         if sender is not None:
             sender.reset()
         elif not self.started:

@@ -4,11 +4,14 @@ Thin views over the stream; nothing is decoded before it is asked for.
 """
 
 from collections.abc import ItemsView, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymosn.message import Head, ResponseHead, check_field
 from pymosn.network.address import ip_text
 from pymosn.stream.stream import Stream
+
+if TYPE_CHECKING:
+    from pymosn.proxy.downstream import ProxyStream
 
 
 class Headers:
@@ -66,12 +69,12 @@ class BodyTooLarge(OverflowError):
 class Request:
     """A request under way.  Changes reach the upstream when made before it is sent."""
 
-    stream: "Stream"
+    stream: "ProxyStream"
     _headers: "Headers | None"
     _state: dict[Any, Any] | None
 
     def __init__(self, stream: Stream) -> None:
-        self.stream = stream
+        self.stream = stream  # type: ignore[assignment]  # declared for what only a proxy has
 
     @property
     def method(self) -> str:

@@ -122,7 +122,7 @@ def build_filter(kind: type[StreamFilter], config: Mapping[str, Any]) -> StreamF
 
 def _as_struct(schema: type) -> type[msgspec.Struct]:
     """Turn a plain class with annotated fields into a strict struct."""
-    fields = []
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     for name, annotation in inspect.get_annotations(schema, eval_str=True).items():
         if hasattr(schema, name):
             fields.append((name, annotation, getattr(schema, name)))

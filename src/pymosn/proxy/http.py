@@ -4,17 +4,18 @@ The object lives as long as its listener; a new snapshot replaces its parts in o
 (``configure``), and exchanges under way keep the parts they began with.
 """
 
-from typing import Any
-
 import asyncio
 import logging
+from typing import Any
 
 from pymosn.message import RequestHead
 from pymosn.network.address import ip_text
 from pymosn.network.reactor import Reactor
+from pymosn.observe.accesslog import AccessLog
 from pymosn.observe.metrics import DownstreamStats
 from pymosn.proxy.downstream import ProxyStream
 from pymosn.proxy.filters import FilterChain, Hook
+from pymosn.router.table import RouteTable
 from pymosn.stream.http1_server import Http1ServerConnection
 from pymosn.stream.stream import (
     FAILED_FLAGS,
@@ -24,6 +25,7 @@ from pymosn.stream.stream import (
     StreamSender,
 )
 from pymosn.upstream.balancer import Random
+from pymosn.upstream.cluster import UpstreamCluster
 
 _FAILED_FLAGS = FAILED_FLAGS
 
@@ -62,14 +64,14 @@ class HttpProxy(StreamFactory):
     random: "Random"
     loop: Any
     connections: set[Any]
-    clusters: dict[Any, Any]
-    routes: "RouteTable"
-    filters: "FilterChain"
+    clusters: dict[str, UpstreamCluster]
+    routes: "RouteTable | None"
+    filters: "FilterChain | None"
     stats: "DownstreamStats"
     options: "ProxyOptions"
     access_logs: list[Any] | None
     retry_buffer: int
-    server_name: bytes
+    server_name: bytes | None
     adds_headers: bool
     active: int
     filter_errors: int
@@ -90,10 +92,10 @@ class HttpProxy(StreamFactory):
         self,
         stats: DownstreamStats,
         options: ProxyOptions,
-        routes: object,
-        clusters: dict,
+        routes: RouteTable | None,
+        clusters: dict[str, UpstreamCluster],
         filters: FilterChain | None,
-        access_logs: list,
+        access_logs: list[AccessLog],
     ) -> None:
         """Serve with these parts from the next exchange on."""
         self.stats = stats
@@ -159,7 +161,7 @@ class HttpProxy(StreamFactory):
             for access_log in self.access_logs:
                 access_log.log(stream)
 
-    def filter_failed(self, hook: Hook, error: BaseException) -> None:
+    def filter_failed(self, hook: Hook, error: BaseException | None) -> None:
         """An exception in a user's filter: logged once with its traceback, and counted."""
         name = type(hook.owner).__name__
         self.filter_errors += 1

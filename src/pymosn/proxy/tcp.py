@@ -13,6 +13,7 @@ from pymosn.network.connection import READ_SIZE, Connection, Handler
 from pymosn.network.listener import Acceptor
 from pymosn.network.reactor import Reactive, Reactor, Timer
 from pymosn.network.splice import Splice
+from pymosn.observe.accesslog import AccessLog
 from pymosn.observe.metrics import DownstreamStats
 from pymosn.proxy.accept import ConnectionIds
 from pymosn.proxy.tcp_routes import TcpRoutes
@@ -68,7 +69,7 @@ class TcpAcceptor(Acceptor):
     idle_timeout: float
     max_attempts: int
     stats: "DownstreamStats"
-    clusters: dict[Any, Any]
+    clusters: dict[str, UpstreamCluster]
     access_logs: list[Any]
     max_connections: int
     is_unix: bool
@@ -86,7 +87,7 @@ class TcpAcceptor(Acceptor):
         settings: TcpProxy,
         stats: DownstreamStats,
         clusters: dict[str, UpstreamCluster],
-        access_logs: list,
+        access_logs: list[AccessLog],
         max_connections: int,
     ) -> None:
         """Serve with these from the next connection on; 0 connections: unlimited.
@@ -133,6 +134,10 @@ class TcpAcceptor(Acceptor):
         """Close every connection now."""
         for session in list(self.sessions):
             session.abort()
+
+    def exchanges(self) -> int:
+        """A byte stream has none."""
+        return 0
 
     def take_filter_errors(self) -> int:
         """TCP listeners run no stream filters."""
@@ -195,8 +200,8 @@ class TcpSession(Reactive):
     acceptor: "TcpAcceptor"
     reactor: "Reactor"
     stream: "Stream"
-    down: "Connection | None"
-    up: "Connection | None"
+    down: "Connection"
+    up: "Connection"  # None while there is none
     cluster: "UpstreamCluster"
     host: "UpstreamHost"
     _timer: "Timer"
@@ -351,7 +356,7 @@ class TcpSession(Reactive):
         up = Connection(reactor, side, pool.address)
         side.mine = up
         side.other = down
-        down_side = down.handler
+        down_side: TcpSide = down.handler  # type: ignore[assignment]  # it is open, so it has ours
         down_side.other = up
         try:
             up.open(fd, True)
@@ -369,7 +374,7 @@ class TcpSession(Reactive):
         host.active -= 1
         host.stats.connection_failed()
         self.reactor.cancel(self._timer)
-        self.up = None
+        self.up = None  # type: ignore[assignment]  # as declared
         self._connect_next(_CONNECT_TIMEOUT if self._timed_out else _CONNECT_FAILED)
 
     def _refuse(self, reason: int) -> None:

@@ -10,7 +10,7 @@ from pymosn.router.match import PATH, PREFIX, RouteMatcher
 from pymosn.router.retry import RetryRules
 from pymosn.router.rewrite import HostRewrite, PathRewrite, set_host
 from pymosn.stream.stream import Stream
-from pymosn.stream.variables import lookup_or_setting
+from pymosn.stream.variables import Variable, lookup_or_setting
 
 FORWARD: Final = 0
 REDIRECT: Final = 1
@@ -80,7 +80,7 @@ class RouteEntry:
         self.kind = FORWARD
         self.status = 0
         self.body = b""
-        self.redirect: RedirectTarget | None = None
+        self.redirect = None
         if isinstance(action, snapshot.Redirect):
             self.kind = REDIRECT
             self.status = action.status
@@ -162,28 +162,28 @@ class ClusterChoice:
     """Which cluster a request goes to."""
 
     single: str | None
-    _names: list[Any]
-    _criteria: list[Any]
-    _bounds: list[Any]
-    _route_criteria: dict[Any, Any]
+    _names: list[str]
+    _criteria: list[dict[str, str] | None]
+    _bounds: list[int]
+    _route_criteria: dict[str, str] | None
     total: int
-    _variable: "Variable"
+    _variable: "Variable"  # None when the cluster has a name
 
     def __init__(self, action: snapshot.Forward) -> None:
         """Raises ``ValueError`` when clusters are given but none may be drawn."""
         drawable = [cluster for cluster in action.clusters if cluster.weight > 0]
         if action.clusters and not drawable:
             raise ValueError("every cluster of the route has the weight 0")
-        self.single: str | None = None
+        self.single = None
         self._names = [cluster.name for cluster in drawable]
         self._criteria = [{**action.metadata, **cluster.metadata} or None for cluster in drawable]
         self._route_criteria = dict(action.metadata) or None
-        self._bounds: list[int] = []
+        self._bounds = []
         self.total = 0
         for cluster in drawable:
             self.total += cluster.weight
             self._bounds.append(self.total)
-        self._variable: Any = None
+        self._variable = None  # type: ignore[assignment]  # as declared
         if len(drawable) == 1:
             self.single = drawable[0].name
         elif action.cluster_variable and not drawable:

@@ -76,7 +76,7 @@ class Addition:
 class Edits:
     """The edits that apply to one direction of a route, from all its levels."""
 
-    _steps: list[Any]
+    _steps: "list[Any]"
     _host: "HeaderTemplate | None"
     empty: bool
 
@@ -84,8 +84,8 @@ class Edits:
         self, levels: Sequence[tuple[Sequence[HeaderValue], Sequence[str]]], request: bool
     ) -> None:
         """``levels`` are (add, remove) of the route, its virtual host and its router."""
-        self._steps: list[Any] = []
-        self._host: HeaderTemplate | None = None
+        self._steps = []
+        self._host = None
         for add, remove in levels:
             for header in add:
                 addition = Addition(header)

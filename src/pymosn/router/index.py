@@ -5,9 +5,8 @@ dictionary and a prefix tree; only what no index can decide (regular expressions
 rules) is tried one by one.  What the three yield is merged by the order of the configuration.
 """
 
-from typing import Any
-
 from collections.abc import Sequence
+from typing import Any
 
 from pymosn.protocol.uri import lowered
 from pymosn.router.action import RouteEntry
@@ -23,16 +22,16 @@ class RouteIndex:
     """
 
     steps: int
-    _paths: dict[Any, Any]
+    _paths: "dict[bytes, list[RouteEntry]]"
     _prefixes: "PrefixNode | None"
-    _others: list[Any]
+    _others: "list[RouteEntry]"
 
     def __init__(self, entries: Sequence[RouteEntry]) -> None:
         """``entries`` in the order of the configuration."""
         self.steps = 0
-        self._paths: dict[bytes, list[RouteEntry]] = {}
-        self._prefixes: PrefixNode | None = None
-        self._others: list[RouteEntry] = []
+        self._paths = {}
+        self._prefixes = None
+        self._others = []
         for order, entry in enumerate(entries):
             entry.order = order
             matcher = entry.matcher
@@ -107,15 +106,15 @@ class PrefixNode:
     """
 
     label: bytes
-    entries: list[Any] | None
+    entries: list[RouteEntry] | None
     _firsts: bytes
-    _children: list[Any]
+    _children: "list[PrefixNode]"
 
     def __init__(self, label: bytes) -> None:
         self.label = label
-        self.entries: list[RouteEntry] | None = None
+        self.entries = None
         self._firsts = b""
-        self._children: list[PrefixNode] = []
+        self._children = []
 
     def child(self, first: int) -> "PrefixNode | None":
         """Return the child whose label begins with ``first``."""

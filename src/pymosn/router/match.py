@@ -49,7 +49,7 @@ class ValueMatcher:
         self.kind = _VALUE_KINDS[match.kind]
         self.expected = match.value.encode()
         self.invert = match.invert
-        self.pattern: Any = compile_pattern(match.value) if self.kind == REGEX else None
+        self.pattern = compile_pattern(match.value) if self.kind == REGEX else None
 
     def test(self, value: bytes | None) -> bool:
         """Say whether ``value`` (None: missing) fulfils the condition."""
@@ -117,7 +117,7 @@ class VariableMatcher:
     value: "ValueMatcher"
 
     def __init__(self, match: ValueMatch) -> None:
-        self.variable: Variable = lookup_or_setting(match.name)
+        self.variable = lookup_or_setting(match.name)
         self.any_of = match.any_of
         self.value = ValueMatcher(match)
 
@@ -143,7 +143,7 @@ class RouteMatcher:
             raise ValueError(f"{match.kind!r} is not a way to match a path")
         self.kind = _PATH_KINDS[match.kind]
         self.expected = match.value.encode()
-        self.pattern: Any = None
+        self.pattern = None
         if self.kind == REGEX:
             self.pattern = compile_pattern(match.value)
         elif self.kind == PATH:

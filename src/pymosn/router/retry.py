@@ -61,7 +61,7 @@ class RetryRules:
     """
 
     conditions: int
-    codes: "frozenset"
+    codes: frozenset[int]
     on_status: bool
     non_idempotent: bool
 

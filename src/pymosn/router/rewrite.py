@@ -15,7 +15,7 @@ class PathRewrite:
     """
 
     _matched: int
-    _prefix: bytes | None
+    _prefix: "bytes | None"
     _pattern: Any
     _substitution: bytes
     empty: bool
@@ -23,8 +23,8 @@ class PathRewrite:
     def __init__(self, action: Forward, matched: int) -> None:
         """``matched``: bytes of the decoded path that the rule names; -1 when it names none."""
         self._matched = matched
-        self._prefix: bytes | None = None
-        self._pattern: Any = None
+        self._prefix = None
+        self._pattern = None
         self._substitution = b""
         if action.prefix_rewrite:
             if matched >= 0:

@@ -24,18 +24,18 @@ class Format:
     """
 
     text: str
-    _pieces: list[Any]
-    _variables: list[Any]
-    _places: list[Any]
-    single: "Variable"
+    _pieces: "list[Any]"
+    _variables: "list[Variable]"
+    _places: "list[int]"
+    single: "Variable | None"
 
     def __init__(self, text: str) -> None:
         """Raises ``ValueError``, saying where, for ``%%`` and for a token that does not end."""
         self.text = text
         # Literals, and None where the variables' values go.
-        self._pieces: list[Any] = []
-        self._variables: list[Variable] = []
-        self._places: list[int] = []
+        self._pieces = []
+        self._variables = []
+        self._places = []
         for part in _log_parts(text):
             if isinstance(part, Variable):
                 self._places.append(len(self._pieces))

@@ -8,7 +8,7 @@ before has been answered.
 
 from typing import Final
 
-from pymosn.message import ResponseHead
+from pymosn.message import Head, ResponseHead
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Reactor, Timer
 from pymosn.protocol.http1 import (
@@ -27,6 +27,7 @@ from pymosn.stream.stream import (
     DOWNSTREAM_PROTOCOL,
     ConnectionInfo,
     StreamFactory,
+    StreamReceiver,
     StreamSender,
 )
 
@@ -92,7 +93,7 @@ class Http1ServerConnection(StreamSender):
     info: "ConnectionInfo"
     reader: "MessageReader"
     connection: "Connection"
-    _receiver: "StreamReceiver | None"
+    _receiver: "StreamReceiver"  # None between exchanges
     _timer: "Timer"
     requests: int
     expects_continue: bool
@@ -184,7 +185,7 @@ class Http1ServerConnection(StreamSender):
     def on_closed(self, error: int) -> None:
         self.reactor.cancel(self._timer)
         receiver = self._receiver
-        self._receiver = None
+        self._receiver = None  # type: ignore[assignment]  # as declared
         if receiver is not None:
             receiver.on_reset(_DOWNSTREAM_CLOSED)
         self.factory.connection_closed(
@@ -230,8 +231,8 @@ class Http1ServerConnection(StreamSender):
 
     # -- from the stream's owner (StreamSender) -----------------------------------------------
 
-    def send_headers(self, head: object, end: bool) -> None:
-        response = head
+    def send_headers(self, head: Head, end: bool) -> None:
+        response: ResponseHead = head  # type: ignore[assignment]  # a server sends responses
         status = response.status
         if status < 200 and status != 101:
             if self.reader.request.minor:
@@ -290,7 +291,7 @@ class Http1ServerConnection(StreamSender):
                 self._finish_exchange()
         return go_on
 
-    def send_trailers(self, trailers: object) -> None:
+    def send_trailers(self, trailers: Head | None) -> None:
         if self._chunked:
             self.connection.write(last_chunk(trailers))
         self._finish_exchange()
@@ -301,7 +302,7 @@ class Http1ServerConnection(StreamSender):
             self.connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def reset(self) -> None:
-        self._receiver = None
+        self._receiver = None  # type: ignore[assignment]  # as declared
         self._ended = True
         if self._response_begun and not self._until_close and not self._tunnel:
             # A cut chunked or sized body is recognised as such; what was sent still counts.
@@ -382,7 +383,7 @@ class Http1ServerConnection(StreamSender):
 
     def _finish_exchange(self) -> None:
         """The response is complete: the connection goes on, or ends."""
-        self._receiver = None
+        self._receiver = None  # type: ignore[assignment]  # as declared
         if not self._request_complete:
             self._ended = True
             self.connection.close_lingering()
@@ -447,7 +448,7 @@ class Http1ServerConnection(StreamSender):
 
     def _drop_receiver(self, why: int) -> None:
         receiver = self._receiver
-        self._receiver = None
+        self._receiver = None  # type: ignore[assignment]  # as declared
         if receiver is not None:
             receiver.on_reset(why)
 
@@ -468,7 +469,7 @@ class Http1ServerConnection(StreamSender):
     def _tunnel_ended(self) -> None:
         """Our side of the tunnel is sent; when the peer's is too, the connection is done."""
         if self.connection.eof:
-            self._receiver = None
+            self._receiver = None  # type: ignore[assignment]  # as declared
             self.connection.close()
 
     def _pause(self, why: int) -> None:

@@ -70,7 +70,7 @@ class Limits:
 class UpstreamSender(StreamSender):
     """What a pool hands out: the sender of one request, to be attached to its receiver."""
 
-    receiver: "StreamReceiver"
+    receiver: "StreamReceiver"  # None between exchanges
     response_begun: bool
 
     def attach(self, receiver: StreamReceiver) -> None:
@@ -88,7 +88,7 @@ class UpstreamSender(StreamSender):
 class PoolWaiter(StreamReceiver):
     """Asks a pool for a connection, then receives the response on it."""
 
-    sender: "UpstreamSender"
+    sender: "UpstreamSender"  # None before and after
 
     def on_pool_ready(self, sender: UpstreamSender) -> None:
         """``sender`` is yours until the exchange on it ends."""

@@ -49,7 +49,7 @@ class Variable:
 class Fact(Variable):
     """A fact that a function computes."""
 
-    function: Any
+    function: "Callable[[Stream], bytes | None]"
 
     def __init__(
         self, function: Callable[[Stream], bytes | None], trusted: bool, numeric: bool

@@ -38,7 +38,7 @@ class Balancer:
 
     random: "Random"
     config: Any
-    hosts: list[Any] | None
+    hosts: list[UpstreamHost]
 
     def __init__(self, random: Random, config: Mapping[str, Any] = MappingProxyType({})) -> None:
         self.random = random

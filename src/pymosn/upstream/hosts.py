@@ -1,8 +1,7 @@
 """The endpoints of clusters in one worker."""
 
-from typing import Any
-
 from types import MappingProxyType
+from typing import Any
 
 from pymosn.observe.metrics import UpstreamStats
 from pymosn.stream.pool import ConnectionPool
