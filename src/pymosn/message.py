@@ -60,7 +60,7 @@ class Head:
         if self.added is not None:
             for line in self.added:
                 if _line_is(line, name):
-                    values.append(_trimmed(line, len(name) + 1, len(line) - 2))
+                    values.append(_trimmed(line, len(name) + 1, len(line) - 2))  # noqa: PERF401 -- a generator would not compile to a loop
         return values
 
     def items(self) -> list[tuple[bytes, bytes]]:

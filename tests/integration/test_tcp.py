@@ -22,7 +22,8 @@ SETTINGS = TcpProxy(cluster="c")
 def closed_port():
     """Return an address that refuses connections."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return "%s:%d" % server.getsockname()
+        host, port = server.getsockname()
+        return f"{host}:{port}"
 
 
 @contextlib.asynccontextmanager
@@ -36,7 +37,8 @@ async def origin(serve):
 
     server = await asyncio.start_server(guarded, "127.0.0.1", 0, limit=1 << 20)
     try:
-        yield "%s:%d" % server.sockets[0].getsockname()
+        host, port = server.sockets[0].getsockname()
+        yield f"{host}:{port}"
     finally:
         server.close()
 

@@ -7,7 +7,7 @@ no buffer.  Knows no protocol.
 """
 
 import errno
-from typing import Any, Final
+from typing import Final
 
 from pymosn.network.reactor import (
     EPOLLERR,
@@ -68,7 +68,8 @@ class Handler(Reactive):
 
 class Transfer:
     """Passes on what arrives at one connection to another, in the place of a handler's
-    ``on_data``.  Set as ``outgoing`` of the one and ``incoming`` of the other; splice.py has one."""
+    ``on_data``.  Set as ``outgoing`` of the one and ``incoming`` of the other; splice.py has one.
+    """
 
     def source_ready(self) -> None:
         """The source may have something to read."""

@@ -9,7 +9,7 @@ reader stays in it.
 Counterpart: ``pymosn.stream.http1_server`` and ``http1_client`` connect it to sockets.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from pymosn.message import Head, RequestHead, ResponseHead
 
@@ -318,7 +318,12 @@ class MessageReader:
         head.minor = 0 if raw[at + 7] == 48 else 1
         if raw[at + 7] > 49:
             head.start = -1
-        if method_end - start == 3 and raw[start] == 71 and raw[start + 1] == 69 and raw[start + 2] == 84:
+        if (
+            method_end - start == 3
+            and raw[start] == 71
+            and raw[start + 1] == 69
+            and raw[start + 2] == 84
+        ):
             head.method = _GET
         else:
             head.method = raw[start:method_end]
@@ -668,7 +673,7 @@ class MessageReader:
 
     def _settle_connection(self, head: Head) -> int:
         """Apply the Connection options: persistence, and the fields they name."""
-        if self._close:
+        if self._close:  # noqa: SIM114 -- two rules, not one
             self.keep_alive = False
         elif head.minor == 0 and not self._keep:
             self.keep_alive = False
@@ -1007,7 +1012,8 @@ _NEVER_HOP_BY_HOP = frozenset(
 )
 """Naming these in Connection removes nothing (or they are handled on their own)."""
 _NOT_IN_TRAILERS = (b"transfer-encoding", b"connection", b"te", b"trailer", b"upgrade",
-                    b"keep-alive", b"expect", b"host", b"content-length", b"content-encoding", b"content-type",
+                    b"keep-alive", b"expect", b"host", b"content-length", b"content-encoding",
+                    b"content-type",
                     b"content-range", b"authorization", b"set-cookie", b"cache-control")
 """Framing, routing and authentication do not belong in trailers (RFC 9110 §6.5.1)."""
 _REASONS = {

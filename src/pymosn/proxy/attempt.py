@@ -6,7 +6,7 @@ the cluster's accounts straight, exactly once.
 
 from typing import TYPE_CHECKING
 
-from pymosn.message import Head
+from pymosn.message import Head, ResponseHead
 from pymosn.network.reactor import Timer
 from pymosn.stream.pool import PoolWaiter, UpstreamSender
 from pymosn.stream.stream import TRY_TIMEOUT, UPSTREAM_CLOSED, UPSTREAM_RESET
@@ -48,7 +48,8 @@ class Attempt(PoolWaiter):
     # -- from the upstream codec ----------------------------------------------------------------
 
     def on_headers(self, head: Head, end: bool) -> None:
-        self.stream.upstream_headers(self, head, end)
+        response: ResponseHead = head  # type: ignore[assignment]  # an upstream sends responses
+        self.stream.upstream_headers(self, response, end)
 
     def on_data(self, data: bytes, end: bool) -> None:
         self.stream.upstream_data(self, data, end)

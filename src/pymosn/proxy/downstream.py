@@ -847,9 +847,9 @@ class ProxyStream(Stream):
             self.request_paused = False
             self.sender.resume_input()
 
-    def read_body(self, limit: int) -> object:
+    def read_body(self, limit: int) -> asyncio.Future[bytes]:
         """Return a future of the whole request body (``Request.body``)."""
-        future = self.proxy.loop.create_future()
+        future: asyncio.Future[bytes] = self.proxy.loop.create_future()
         if self.body_dropped and self.body is None:
             future.set_exception(RuntimeError("the body was forwarded already"))
             return future

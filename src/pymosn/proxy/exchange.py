@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymosn.message import Head, ResponseHead, check_field
 from pymosn.network.address import ip_text
+from pymosn.router.path import read_target
 from pymosn.stream.stream import Stream
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Headers:
         return f"Headers({self.items()!r})"
 
 
-class BodyTooLarge(OverflowError):
+class BodyTooLarge(OverflowError):  # noqa: N818 -- part of the API
     """A body exceeds the limit that a filter set; unless it is caught, the reply is 413."""
 
 
@@ -88,7 +89,10 @@ class Request:
 
     @target.setter
     def target(self, value: str) -> None:
-        self.stream.set_target(_checked_target(value))
+        request = self.stream.request
+        request.target = _checked_target(value)
+        request.start = -1
+        read_target(self.stream)
 
     @property
     def path(self) -> str:

@@ -210,10 +210,6 @@ class HttpProxy(StreamFactory):
         high = int(self.random.draw() * 281474976710656)
         low = int(self.random.draw() * 281474976710656)
         last = int(self.random.draw() * 4294967296)
-        text = "%012x4%03x%04x%012x" % (
-            high,
-            last & 0xFFF,
-            0x8000 | ((last >> 12) & 0x3FFF),
-            low,
-        )
+        variant = 0x8000 | ((last >> 12) & 0x3FFF)
+        text = f"{high:012x}4{last & 0xFFF:03x}{variant:04x}{low:012x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}".encode()

@@ -6,7 +6,6 @@ rules) is tried one by one.  What the three yield is merged by the order of the 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from pymosn.protocol.uri import lowered
 from pymosn.router.action import RouteEntry

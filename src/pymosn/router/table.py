@@ -5,7 +5,6 @@ Domains, in this order: a host with its port, a host with ``*`` for the port, th
 requests whose host has none.  A table with no domain but ``*`` never looks at the host.
 """
 
-from typing import Any
 
 from pymosn import snapshot
 from pymosn.protocol.uri import lowered

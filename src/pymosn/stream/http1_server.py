@@ -250,7 +250,12 @@ class Http1ServerConnection(StreamSender):
             self._write_head(response, tail)
             return
         if end:
-            if response.content_length < 0 and not self._is_head and status != 204 and status != 304:
+            if (
+                response.content_length < 0
+                and not self._is_head
+                and status != 204
+                and status != 304
+            ):
                 tail = b"Content-Length: 0\r\n"
         elif response.content_length < 0:
             if minor:

@@ -41,7 +41,7 @@ class Variable:
         self.trusted = trusted
         self.numeric = numeric
 
-    def value(self, stream: Stream) -> bytes | None:  # noqa: ARG002 -- subclasses read it
+    def value(self, stream: Stream) -> bytes | None:
         """Return the value, None when the stream has none."""
         return None
 

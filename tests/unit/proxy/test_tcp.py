@@ -70,5 +70,5 @@ def test_no_routes():
 
 
 def test_refuses_what_is_no_network():
-    with pytest.raises(ValueError, match="10.0.0"):
+    with pytest.raises(ValueError, match=r"10\.0\.0"):
         TcpRoutes([route(source=["10.0.0.0/33"])])
