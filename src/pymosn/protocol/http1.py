@@ -84,6 +84,41 @@ _MAX_CONNECTION_OPTIONS = MAX_CONNECTION_OPTIONS
 class MessageReader:
     """Reads the messages that one peer sends on one connection."""
 
+    is_request: bool
+    max_head: int
+    max_headers: int
+    max_body: int
+    buffer: bytes
+    position: int
+    request: "RequestHead"  # each is None until HEAD
+    response: "ResponseHead"
+    data: bytes
+    trailers: "Head | None"
+    complete: bool
+    tunnel: bool
+    keep_alive: bool
+    upgrade: bool
+    expect_continue: bool
+    upgrade_to: bytes | None
+    error: str
+    error_status: int
+    _state: int
+    _retry_at: int
+    _in_trailers: bool
+    _no_body: bool
+    _connect: bool
+    _chunked: bool
+    _close: bool
+    _keep: bool
+    _te_trailers: bool
+    _length: int
+    _left: int
+    _body_read: int
+    _encodings: int
+    _hosts: int
+    _blank: int
+    _named: list[bytes] | None
+
     def __init__(
         self, is_request: bool, max_head: int = 8192, max_headers: int = 100, max_body: int = 0
     ) -> None:
@@ -94,8 +129,8 @@ class MessageReader:
         self.max_body = max_body
         self.buffer = b""
         self.position = 0
-        self.request = None
-        self.response = None
+        self.request = None  # type: ignore[assignment]  # as declared
+        self.response = None  # type: ignore[assignment]  # as declared
         self.data = b""
         self.trailers = None
         self.complete = False
@@ -202,7 +237,7 @@ class MessageReader:
         else:
             at = self._status_line(self.position)
         if at > 0:
-            head = self.request if self.is_request else self.response
+            head: Head = self.request if self.is_request else self.response
             at = self._fields(head, at, self.position + self.max_head)
         if at == 0:
             return self._incomplete_head()
@@ -296,7 +331,12 @@ class MessageReader:
         head.minor = 0 if raw[at + 7] == 48 else 1
         if raw[at + 7] > 49:
             head.start = -1
-        if method_end - start == 3 and raw[start] == 71 and raw[start + 1] == 69 and raw[start + 2] == 84:
+        if (
+            method_end - start == 3
+            and raw[start] == 71
+            and raw[start + 1] == 69
+            and raw[start + 2] == 84
+        ):
             head.method = _GET
         else:
             head.method = raw[start:method_end]
@@ -484,7 +524,7 @@ class MessageReader:
             return self._expect(raw[value:end])
         if size > 17 and _name_is(raw, start, _N_X_MOSN, 7):
             # x-mosn-try-timeout and x-mosn-global-timeout: looked up only when announced here.
-            request = head
+            request: RequestHead = head  # type: ignore[assignment]  # it is one here
             request.timeouts = True
         return 0
 
@@ -499,7 +539,7 @@ class MessageReader:
             if not allowed[raw[at]]:
                 return self._fail(400, "the Host is malformed")
             at += 1
-        request = head
+        request: RequestHead = head  # type: ignore[assignment]  # only requests have a Host
         request.authority = raw[value:end]
         return 0
 
@@ -646,7 +686,7 @@ class MessageReader:
 
     def _settle_connection(self, head: Head) -> int:
         """Apply the Connection options: persistence, and the fields they name."""
-        if self._close:
+        if self._close:  # noqa: SIM114 -- two rules, not one
             self.keep_alive = False
         elif head.minor == 0 and not self._keep:
             self.keep_alive = False
@@ -663,7 +703,7 @@ class MessageReader:
         return 0
 
     def _check_target(self, head: Head) -> int:
-        request = head
+        request: RequestHead = head  # type: ignore[assignment]  # only requests have a target
         target = request.target
         if self._hosts == 0 and request.minor == 1:
             return self._fail(400, "there is no Host")
@@ -985,7 +1025,8 @@ _NEVER_HOP_BY_HOP = frozenset(
 )
 """Naming these in Connection removes nothing (or they are handled on their own)."""
 _NOT_IN_TRAILERS = (b"transfer-encoding", b"connection", b"te", b"trailer", b"upgrade",
-                    b"keep-alive", b"expect", b"host", b"content-length", b"content-encoding", b"content-type",
+                    b"keep-alive", b"expect", b"host", b"content-length", b"content-encoding",
+                    b"content-type",
                     b"content-range", b"authorization", b"set-cookie", b"cache-control")
 """Framing, routing and authentication do not belong in trailers (RFC 9110 §6.5.1)."""
 _REASONS = {
