@@ -135,10 +135,6 @@ class TcpAcceptor(Acceptor):
         for session in list(self.sessions):
             session.abort()
 
-    def exchanges(self) -> int:
-        """A byte stream has none."""
-        return 0
-
     def take_filter_errors(self) -> int:
         """TCP listeners run no stream filters."""
         return 0
@@ -182,7 +178,7 @@ class TcpSide(Handler):
         if len(data) >= _READ_SIZE:
             Splice(self.reactor, self.mine, self.other, -1).begin()
 
-    def on_spliced(self, moved: int, done: bool) -> None:  # noqa: ARG002
+    def on_spliced(self, moved: int, done: bool) -> None:
         self.session.activity = self.reactor.now
 
     def on_drained(self) -> None:
