@@ -9,6 +9,7 @@ reader stays in it.
 Counterpart: ``pymosn.stream.http1_server`` and ``http1_client`` connect it to sockets.
 """
 
+from types import MappingProxyType
 from typing import Final
 
 from pymosn.message import Head, RequestHead, ResponseHead
@@ -1029,7 +1030,7 @@ _NOT_IN_TRAILERS = (b"transfer-encoding", b"connection", b"te", b"trailer", b"up
                     b"content-type",
                     b"content-range", b"authorization", b"set-cookie", b"cache-control")
 """Framing, routing and authentication do not belong in trailers (RFC 9110 §6.5.1)."""
-_REASONS = {
+_REASONS = MappingProxyType({
     100: b"Continue", 101: b"Switching Protocols", 103: b"Early Hints", 200: b"OK",
     201: b"Created", 202: b"Accepted", 203: b"Non-Authoritative Information",
     204: b"No Content", 205: b"Reset Content", 206: b"Partial Content",
@@ -1046,4 +1047,4 @@ _REASONS = {
     431: b"Request Header Fields Too Large", 451: b"Unavailable For Legal Reasons",
     500: b"Internal Server Error", 501: b"Not Implemented", 502: b"Bad Gateway",
     503: b"Service Unavailable", 504: b"Gateway Timeout", 505: b"HTTP Version Not Supported",
-}  # fmt: skip
+})  # fmt: skip
