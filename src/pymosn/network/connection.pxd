@@ -49,6 +49,7 @@ cdef class Connection(Source):
     cdef void end_write(self)
     cdef void pause_reading(self) noexcept
     cdef void resume_reading(self)
+    cdef void continue_reading(self)
     @cython.locals(transfer=Transfer)
     cdef Py_ssize_t unsent(self)
     @cython.locals(transfer=Transfer)

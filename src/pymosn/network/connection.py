@@ -153,6 +153,11 @@ class Connection(Source):
             if (self.readable or self.hangup) and not self.closed:
                 self._reactor.defer(self)
 
+    def continue_reading(self) -> None:
+        """A transfer from here is over: read what it left."""
+        if self.readable and not self.paused and not self.closed:
+            self._read()
+
     def unsent(self) -> int:
         """Return how many bytes wait for the peer to take more."""
         transfer = self.incoming

@@ -21,10 +21,13 @@ cdef class Splice(Transfer):
     cdef void source_ready(self)
     cdef void sink_ready(self)
     cdef Py_ssize_t held(self)
-    @cython.locals(source=Connection, sink=Connection)
+    @cython.locals(source=Connection)
     cdef void cancel(self)
 
-    @cython.locals(source=Connection, moved=Py_ssize_t, done=bint)
+    @cython.locals(source=Connection, sink=Connection)
+    cdef void _detach(self)
+
+    @cython.locals(source=Connection, moved=Py_ssize_t, done=bint, handler=Handler)
     cdef void _pump(self)
     @cython.locals(source=Connection, moved=Py_ssize_t)
     cdef Py_ssize_t _move(self) except -1

@@ -70,6 +70,14 @@ class Splice(Transfer):
 
     def cancel(self) -> None:
         source = self.source
+        self._detach()
+        if source is not None and source.readable and not source.closed:
+            self._reactor.defer(source)
+
+    # -- private -----------------------------------------------------------------------------
+
+    def _detach(self) -> None:
+        source = self.source
         sink = self.sink
         self.source = None
         self.sink = None
@@ -77,10 +85,6 @@ class Splice(Transfer):
         if source is not None:
             source.outgoing = None
             sink.incoming = None
-            if source.readable and not source.closed:
-                self._reactor.defer(source)
-
-    # -- private -----------------------------------------------------------------------------
 
     def _pump(self) -> None:
         source = self.source
@@ -93,12 +97,18 @@ class Splice(Transfer):
             # One of the connections broke; its handler has been told.
             return
         done = self._finished and self._held == 0
+        handler = source.handler
         if done:
-            self.cancel()
-        elif self._held == 0:
+            self._detach()
+            handler.on_spliced(moved, True)
+            # At once, as if the last bytes had been read: the handler may have queued a request,
+            # and what arrives before that has left does not answer it.
+            source.continue_reading()
+            return
+        if self._held == 0:
             self._release_pipe()
-        if moved or done:
-            source.handler.on_spliced(moved, done)
+        if moved:
+            handler.on_spliced(moved, False)
 
     def _move(self) -> int:
         """Fill and empty the pipe in turns; returns the bytes that reached the sink."""

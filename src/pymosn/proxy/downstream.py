@@ -168,9 +168,9 @@ class ProxyStream(Stream):
         if self.filters is not None and self.filters.on_request_data:
             return None
         target = attempt.sender.splice_target()
-        if target is not None and self.timeout > 0:
+        if target is not None and self.silence > 0 and not self.timed:
             # An upstream that takes nothing must not go unnoticed.
-            self._arm_timer()
+            self._arm(self.silence)
         return target
 
     def on_body_moved(self, count: int) -> None:
