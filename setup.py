@@ -17,7 +17,7 @@ SOURCE = Path("src")
 ASAN = os.environ.get("PYMOSN_ASAN") == "1"
 DEBUG = os.environ.get("PYMOSN_DEBUG") == "1" or ASAN
 
-C_FLAGS = ["-O1", "-g"] if DEBUG else ["-O2", "-g0"]
+C_FLAGS = ["-O1", "-g"] if DEBUG else ["-O2", "-g0", "-fno-plt"]
 C_FLAGS += ["-Wall", "-Werror=sign-compare", "-Wno-unused-function"]
 LINK_FLAGS: list[str] = []
 if ASAN:

@@ -8,6 +8,7 @@ forwarded without looking at it again, and HTTP/2 decodes straight into such lin
 Names are compared without case; lookups take lower-case names.
 """
 
+
 class Head:
     """Header lines with edits.  Base of ``RequestHead``, ``ResponseHead`` and of trailers.
 
@@ -15,6 +16,16 @@ class Head:
     ``upgrade`` is the protocol that a message asks for or switches to, or None.  ``start`` is
     where an unchanged start line begins in ``raw``, -1 when it must be written anew.
     """
+
+    raw: bytes
+    start: int
+    fields: int
+    end: int
+    cuts: list[int] | None
+    added: list[bytes] | None
+    content_length: int
+    minor: int
+    upgrade: bytes | None
 
     def __init__(self, raw: bytes = b"", fields: int = 0, end: int = 0) -> None:
         """``raw[fields:end]`` must be complete, checked header lines."""
@@ -49,7 +60,7 @@ class Head:
         if self.added is not None:
             for line in self.added:
                 if _line_is(line, name):
-                    values.append(_trimmed(line, len(name) + 1, len(line) - 2))
+                    values.append(_trimmed(line, len(name) + 1, len(line) - 2))  # noqa: PERF401 -- a generator would not compile to a loop
         return values
 
     def items(self) -> list[tuple[bytes, bytes]]:
@@ -145,7 +156,8 @@ class Head:
 
     def _is_cut(self, at: int) -> bool:
         index = 0
-        cuts = self.cuts
+        # Asked only when there are cuts.
+        cuts: list[int] = self.cuts  # type: ignore[assignment]
         while index < len(cuts):
             if cuts[index] == at:
                 return True
@@ -169,6 +181,13 @@ class RequestHead(Head):
     is the host the client asked for (``Host`` or ``:authority``), empty when there was none.
     """
 
+    method: bytes
+    target: bytes
+    authority: bytes
+    scheme: bytes
+    te_trailers: bool
+    timeouts: bool
+
     def __init__(self, raw: bytes = b"", fields: int = 0, end: int = 0) -> None:
         Head.__init__(self, raw, fields, end)
         self.method = b"GET"
@@ -181,6 +200,9 @@ class RequestHead(Head):
 
 class ResponseHead(Head):
     """The head of a response."""
+
+    status: int
+    reason: bytes
 
     def __init__(self, status: int = 200, raw: bytes = b"", fields: int = 0, end: int = 0) -> None:
         Head.__init__(self, raw, fields, end)

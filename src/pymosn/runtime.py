@@ -316,7 +316,8 @@ class Runtime:
         sockets: Sequence[int],
     ) -> None:
         service = self.services.get(listener.name)
-        http = isinstance(listener.filters[0], model.HttpProxy)
+        settings = listener.filters[0]
+        http = isinstance(settings, model.HttpProxy)
         if service is not None and isinstance(service.acceptor, HttpAcceptor) != http:
             self._retire(listener.name)
             service = None
@@ -328,12 +329,12 @@ class Runtime:
             access_log.close()
         service.replace_filters(plan.filters[listener.name])
         service.access_logs = plan.access_logs[listener.name]
-        if http:
-            self._configure_http(service, listener, plan, stats)
-        else:
-            service.acceptor.configure(
-                listener.filters[0], stats, self.clusters, service.access_logs,
-                listener.max_connections,
+        acceptor = service.acceptor
+        if isinstance(acceptor, HttpAcceptor) and isinstance(settings, model.HttpProxy):
+            self._configure_http(service, acceptor, settings, listener, plan, stats)
+        elif isinstance(acceptor, TcpAcceptor) and isinstance(settings, model.TcpProxy):
+            acceptor.configure(
+                settings, stats, self.clusters, service.access_logs, listener.max_connections
             )
         if sockets:
             service.stop_accepting()  # the listener has moved to another address
@@ -349,11 +350,15 @@ class Runtime:
         return HttpAcceptor(self.reactor, proxy, self.ids, listener)
 
     def _configure_http(
-        self, service: Service, listener: model.Listener, plan: Plan, stats: DownstreamStats
+        self,
+        service: Service,
+        acceptor: HttpAcceptor,
+        settings: model.HttpProxy,
+        listener: model.Listener,
+        plan: Plan,
+        stats: DownstreamStats,
     ) -> None:
-        settings = listener.filters[0]
         http1 = settings.http1
-        acceptor = service.acceptor
         acceptor.listener = listener
         acceptor.configure(
             ServerOptions(

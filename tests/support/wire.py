@@ -161,10 +161,9 @@ class Child:
     """Serves a snapshot and answers questions on its standard input."""
 
     def __init__(self, configuration: model.Snapshot) -> None:
-        from pymosn.network.reactor import Reactor
-
         from pymosn.extension.registry import Registry
         from pymosn.network.loop import ReactorLoop
+        from pymosn.network.reactor import Reactor
         from pymosn.observe.metrics import Slots
         from pymosn.runtime import Runtime
 

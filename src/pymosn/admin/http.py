@@ -6,6 +6,7 @@ Not the data plane's: this one is plain asyncio and meant for a few requests a s
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -15,7 +16,7 @@ _HEAD_LIMIT: Final = 16384
 _BODY_LIMIT: Final = 1 << 20
 _TIMEOUT: Final = 10.0
 _CONNECTIONS: Final = 64
-_REASONS: Final = {
+_REASONS: Final = MappingProxyType({
     200: "OK",
     400: "Bad Request",
     403: "Forbidden",
@@ -26,7 +27,7 @@ _REASONS: Final = {
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
-}
+})
 
 
 class Request(Struct):

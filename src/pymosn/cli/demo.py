@@ -34,7 +34,7 @@ class _Origin(http.server.BaseHTTPRequestHandler):
     def _answer(self) -> None:
         size = int(self.headers.get("Content-Length", 0))
         seen = {
-            "origin": self.server.server_address[1],
+            "origin": self.connection.getsockname()[1],
             "request": f"{self.command} {self.path}",
             "headers": dict(self.headers),
             "body": self.rfile.read(size).decode(errors="replace"),

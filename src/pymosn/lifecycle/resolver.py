@@ -9,6 +9,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
+from types import MappingProxyType
 from typing import Any, Final
 
 from msgspec import Struct
@@ -22,7 +23,7 @@ INITIAL_WAIT: Final = 3.0
 _INTERVAL: Final = 15.0
 _SHORTEST: Final = 1.0
 _LONGEST: Final = 300.0
-_FAMILIES: Final = {"V4_ONLY": socket.AF_INET, "V6_ONLY": socket.AF_INET6}
+_FAMILIES: Final = MappingProxyType({"V4_ONLY": socket.AF_INET, "V6_ONLY": socket.AF_INET6})
 
 Answer = list[tuple[str, float]]
 """Addresses and the seconds they are good for; 0 when that is not known."""

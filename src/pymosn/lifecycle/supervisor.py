@@ -13,6 +13,7 @@ import resource
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -35,7 +36,7 @@ from pymosn.observe.sinks import retired_slots
 from pymosn.snapshot import Snapshot
 
 DEFAULT_DRAIN: Final = 30.0
-_NAMES: Final = {
+_NAMES: Final = MappingProxyType({
     "trace": "TRACE",
     "debug": "DEBUG",
     "info": "INFO",
@@ -43,7 +44,7 @@ _NAMES: Final = {
     "error": "ERROR",
     "critical": "FATAL",
     "off": "OFF",
-}
+})
 
 
 class StartError(ControlError):

@@ -89,6 +89,32 @@ class Transfer:
 class Connection(Source):
     """A connected, or connecting, stream socket that this object owns."""
 
+    _reactor: "Reactor"
+    handler: "Handler"
+    peer: bytes
+    outgoing: "Transfer | None"
+    incoming: "Transfer | None"
+    _output: list[bytes] | None
+    _offset: int
+    buffered: int
+    bytes_read: int
+    bytes_written: int
+    _linger_timer: "Timer | None"
+    _linger_left: int
+    _linger_progress: int
+    connecting: bool
+    closed: bool
+    eof: bool
+    write_ended: bool
+    readable: bool
+    hangup: bool
+    paused: bool
+    lingering: bool
+    close_when_flushed: bool
+    above_high_water: bool
+    _write_shut: bool
+    _bulk: bool
+
     def __init__(self, reactor: Reactor, handler: Handler, peer: bytes) -> None:
         """``peer`` is the packed address of the other end."""
         self.handler = handler
@@ -224,7 +250,7 @@ class Connection(Source):
             if self._output is not None:
                 self.flush()
             else:
-                transfer = self.incoming
+                transfer: Transfer = self.incoming  # type: ignore[assignment]  # as tested above
                 transfer.sink_ready()
             if self.closed:
                 return
@@ -278,7 +304,7 @@ class Connection(Source):
             self._output = None
             self._offset = 0
             return
-        output = self._output
+        output: list[bytes] = self._output  # type: ignore[assignment]  # something is queued
         count += self._offset
         done = 0
         while count >= len(output[done]):

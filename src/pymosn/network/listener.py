@@ -2,7 +2,7 @@
 
 import errno
 import logging
-from typing import Final
+from typing import Any, Final
 
 from pymosn.network.reactor import EPOLLET, EPOLLIN, Reactive, Reactor, Source, Timer
 
@@ -28,6 +28,13 @@ class Acceptor(Reactive):
 
 class Listener(Source):
     """One listening descriptor, owned and in the end closed by this object."""
+
+    _reactor: "Reactor"
+    acceptor: "Acceptor"
+    name: str
+    closed: bool
+    _timer: "Timer"
+    _peer: list[Any]
 
     def __init__(self, reactor: Reactor, acceptor: Acceptor, name: str) -> None:
         self._reactor = reactor

@@ -9,7 +9,7 @@ import asyncio
 import selectors
 from collections.abc import Callable, Mapping
 from contextvars import Context
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from pymosn.network.reactor import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, Reactor
 
@@ -67,6 +67,9 @@ class ReactorSelector(selectors.BaseSelector):
         self._keys.clear()
 
 
+_Ts = TypeVarTuple("_Ts")
+
+
 class ReactorLoop(asyncio.SelectorEventLoop):
     """The loop of a worker.  Scheduling anything makes the reactor return to asyncio."""
 
@@ -75,7 +78,7 @@ class ReactorLoop(asyncio.SelectorEventLoop):
         super().__init__(ReactorSelector(reactor))
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.Handle:
         self._reactor.wakeup = True
         return super().call_soon(callback, *args, context=context)
@@ -83,8 +86,8 @@ class ReactorLoop(asyncio.SelectorEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         self._reactor.wakeup = True

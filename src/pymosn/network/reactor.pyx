@@ -9,6 +9,7 @@ to asyncio only when asyncio has something to do.
 Every read hands out an owned ``bytes``: nothing downstream can outlive a buffer.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
@@ -126,6 +127,7 @@ cdef class Reactive:
         pass
 
 
+@cython.freelist(64)
 cdef class Timer:
     """A node of the timer wheel.  It holds its target only while it is armed."""
 

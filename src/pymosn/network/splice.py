@@ -42,6 +42,16 @@ class Splice(Transfer):
     write to the sink.  A connection that closes takes the splice with it.
     """
 
+    _reactor: "Reactor"
+    source: "Connection"  # None after the end, as are these two
+    sink: "Connection"
+    _pipe: "Pipe"
+    _held: int
+    _left: int
+    _small: int
+    _pumping: bool
+    _finished: bool
+
     def __init__(
         self, reactor: Reactor, source: Connection, sink: Connection, count: int
     ) -> None:
@@ -79,8 +89,8 @@ class Splice(Transfer):
     def _detach(self) -> None:
         source = self.source
         sink = self.sink
-        self.source = None
-        self.sink = None
+        self.source = None  # type: ignore[assignment]  # see the class
+        self.sink = None  # type: ignore[assignment]  # the same
         self._release_pipe()
         if source is not None:
             source.outgoing = None
@@ -190,14 +200,14 @@ class Splice(Transfer):
         if spare:
             self._pipe = spare.pop()
             return self._pipe
-        self._pipe = self._reactor.open_pipe(_PIPE_BYTES)
+        self._pipe = self._reactor.open_pipe(_PIPE_BYTES)  # type: ignore[assignment]  # see the class
         return self._pipe
 
     def _release_pipe(self) -> None:
         pipe = self._pipe
         if pipe is None:
             return
-        self._pipe = None
+        self._pipe = None  # type: ignore[assignment]  # see the class
         spare = self._reactor.spare_pipes
         # One that still holds bytes is closed with its last reference.
         if self._held == 0 and len(spare) < _SPARE_PIPES:

@@ -8,7 +8,7 @@ exchange.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -37,6 +37,18 @@ class AccessLog:
     could not.  ``flush_interval`` is for whoever calls ``flush``.
     """
 
+    path: str
+    flush_interval: float
+    dropped: int
+    error: str
+    _format: "Format"  # None when there is ``_json``
+    _json: "JsonLine | None"
+    _buffer: "list[bytes]"
+    _size: int
+    _lines: int
+    _torn: bool
+    _fd: int
+
     def __init__(
         self,
         path: str,
@@ -52,9 +64,9 @@ class AccessLog:
         self.flush_interval = flush_interval
         self.dropped = 0
         self.error = ""
-        self._format: Any = None if json else Format(format)
+        self._format = None if json else Format(format)  # type: ignore[assignment]  # as declared
         self._json = JsonLine(json) if json else None
-        self._buffer: list[bytes] = []
+        self._buffer = []
         self._size = 0
         self._lines = 0
         self._torn = False
@@ -132,10 +144,13 @@ class JsonLine:
     stream has no value for it; everything else gives strings.
     """
 
+    _names: "list[bytes]"
+    _formats: "list[Format]"
+
     def __init__(self, fields: Mapping[str, str]) -> None:
         """Raises ``ValueError`` for a bad format."""
-        self._names: list[bytes] = []
-        self._formats: list[Format] = []
+        self._names = []
+        self._formats = []
         opening = b"{"
         for name, text in fields.items():
             self._names.append(opening + msgspec.json.encode(name) + b":")

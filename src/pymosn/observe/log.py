@@ -19,9 +19,9 @@ LEVELS: Final = MappingProxyType(
     {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40, "FATAL": 50, "OFF": 100}
 )
 _STREAMS: Final = MappingProxyType({"": 2, "stderr": 2, "stdout": 1})
-_ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), 127)} | {
-    10: "\n\t"
-}
+_ESCAPES: Final = MappingProxyType(
+    {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), 127)} | {10: "\n\t"}
+)
 _MOST_KEYS: Final = 1000
 
 

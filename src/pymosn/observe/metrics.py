@@ -179,6 +179,10 @@ class Slots:
     that counting is a few loads and stores.
     """
 
+    values: memoryview
+    bounds: memoryview
+    status_offset: memoryview
+
     def __init__(self, view: memoryview) -> None:
         """``view`` is any writable buffer whose size is a multiple of eight bytes."""
         self.values = view.cast("B").cast("q")
@@ -212,6 +216,9 @@ class Slots:
 
 class DownstreamStats:
     """The ``downstream`` set of one listener."""
+
+    slots: "Slots"
+    base: int
 
     def __init__(self, slots: Slots, base: int) -> None:
         """``base`` is the set's first slot."""
@@ -268,6 +275,10 @@ class DownstreamStats:
 class UpstreamStats:
     """The ``upstream`` set of one host."""
 
+    slots: "Slots"
+    host: int
+    cluster: int
+
     def __init__(self, slots: Slots, host: int, cluster: int) -> None:
         """``host`` and ``cluster`` are first slots; the cluster's holds what only it has."""
         self.slots = slots
@@ -322,6 +333,9 @@ class UpstreamStats:
 class ClusterStats:
     """The keys that only a cluster has."""
 
+    slots: "Slots"
+    cluster: int
+
     def __init__(self, slots: Slots, cluster: int) -> None:
         self.slots = slots
         self.cluster = cluster
@@ -341,6 +355,9 @@ class ClusterStats:
 
 class WorkerStats:
     """What a worker counts about itself."""
+
+    slots: "Slots"
+    base: int
 
     def __init__(self, slots: Slots, base: int) -> None:
         self.slots = slots

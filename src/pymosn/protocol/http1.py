@@ -9,6 +9,7 @@ reader stays in it.
 Counterpart: ``pymosn.stream.http1_server`` and ``http1_client`` connect it to sockets.
 """
 
+from types import MappingProxyType
 from typing import Final
 
 from pymosn.message import Head, RequestHead, ResponseHead
@@ -84,6 +85,41 @@ _MAX_CONNECTION_OPTIONS = MAX_CONNECTION_OPTIONS
 class MessageReader:
     """Reads the messages that one peer sends on one connection."""
 
+    is_request: bool
+    max_head: int
+    max_headers: int
+    max_body: int
+    buffer: bytes
+    position: int
+    request: "RequestHead"  # each is None until HEAD
+    response: "ResponseHead"
+    data: bytes
+    trailers: "Head | None"
+    complete: bool
+    tunnel: bool
+    keep_alive: bool
+    upgrade: bool
+    expect_continue: bool
+    upgrade_to: bytes | None
+    error: str
+    error_status: int
+    _state: int
+    _retry_at: int
+    _in_trailers: bool
+    _no_body: bool
+    _connect: bool
+    _chunked: bool
+    _close: bool
+    _keep: bool
+    _te_trailers: bool
+    _length: int
+    _left: int
+    _body_read: int
+    _encodings: int
+    _hosts: int
+    _blank: int
+    _named: list[bytes] | None
+
     def __init__(
         self, is_request: bool, max_head: int = 8192, max_headers: int = 100, max_body: int = 0
     ) -> None:
@@ -94,8 +130,8 @@ class MessageReader:
         self.max_body = max_body
         self.buffer = b""
         self.position = 0
-        self.request = None
-        self.response = None
+        self.request = None  # type: ignore[assignment]  # as declared
+        self.response = None  # type: ignore[assignment]  # as declared
         self.data = b""
         self.trailers = None
         self.complete = False
@@ -202,7 +238,7 @@ class MessageReader:
         else:
             at = self._status_line(self.position)
         if at > 0:
-            head = self.request if self.is_request else self.response
+            head: Head = self.request if self.is_request else self.response
             at = self._fields(head, at, self.position + self.max_head)
         if at == 0:
             return self._incomplete_head()
@@ -296,7 +332,12 @@ class MessageReader:
         head.minor = 0 if raw[at + 7] == 48 else 1
         if raw[at + 7] > 49:
             head.start = -1
-        if method_end - start == 3 and raw[start] == 71 and raw[start + 1] == 69 and raw[start + 2] == 84:
+        if (
+            method_end - start == 3
+            and raw[start] == 71
+            and raw[start + 1] == 69
+            and raw[start + 2] == 84
+        ):
             head.method = _GET
         else:
             head.method = raw[start:method_end]
@@ -484,7 +525,7 @@ class MessageReader:
             return self._expect(raw[value:end])
         if size > 17 and _name_is(raw, start, _N_X_MOSN, 7):
             # x-mosn-try-timeout and x-mosn-global-timeout: looked up only when announced here.
-            request = head
+            request: RequestHead = head  # type: ignore[assignment]  # it is one here
             request.timeouts = True
         return 0
 
@@ -499,7 +540,7 @@ class MessageReader:
             if not allowed[raw[at]]:
                 return self._fail(400, "the Host is malformed")
             at += 1
-        request = head
+        request: RequestHead = head  # type: ignore[assignment]  # only requests have a Host
         request.authority = raw[value:end]
         return 0
 
@@ -646,7 +687,7 @@ class MessageReader:
 
     def _settle_connection(self, head: Head) -> int:
         """Apply the Connection options: persistence, and the fields they name."""
-        if self._close:
+        if self._close:  # noqa: SIM114 -- two rules, not one
             self.keep_alive = False
         elif head.minor == 0 and not self._keep:
             self.keep_alive = False
@@ -663,7 +704,7 @@ class MessageReader:
         return 0
 
     def _check_target(self, head: Head) -> int:
-        request = head
+        request: RequestHead = head  # type: ignore[assignment]  # only requests have a target
         target = request.target
         if self._hosts == 0 and request.minor == 1:
             return self._fail(400, "there is no Host")
@@ -985,10 +1026,11 @@ _NEVER_HOP_BY_HOP = frozenset(
 )
 """Naming these in Connection removes nothing (or they are handled on their own)."""
 _NOT_IN_TRAILERS = (b"transfer-encoding", b"connection", b"te", b"trailer", b"upgrade",
-                    b"keep-alive", b"expect", b"host", b"content-length", b"content-encoding", b"content-type",
+                    b"keep-alive", b"expect", b"host", b"content-length", b"content-encoding",
+                    b"content-type",
                     b"content-range", b"authorization", b"set-cookie", b"cache-control")
 """Framing, routing and authentication do not belong in trailers (RFC 9110 §6.5.1)."""
-_REASONS = {
+_REASONS = MappingProxyType({
     100: b"Continue", 101: b"Switching Protocols", 103: b"Early Hints", 200: b"OK",
     201: b"Created", 202: b"Accepted", 203: b"Non-Authoritative Information",
     204: b"No Content", 205: b"Reset Content", 206: b"Partial Content",
@@ -1005,4 +1047,4 @@ _REASONS = {
     431: b"Request Header Fields Too Large", 451: b"Unavailable For Legal Reasons",
     500: b"Internal Server Error", 501: b"Not Implemented", 502: b"Bad Gateway",
     503: b"Service Unavailable", 504: b"Gateway Timeout", 505: b"HTTP Version Not Supported",
-}  # fmt: skip
+})  # fmt: skip

@@ -1,5 +1,7 @@
 """What happens to a connection that a listener accepted: limits, then its network filter."""
 
+from typing import Any
+
 from pymosn.network.listener import Acceptor
 from pymosn.network.reactor import Reactor
 from pymosn.observe.metrics import DownstreamStats
@@ -11,12 +13,23 @@ from pymosn.stream.stream import ConnectionInfo
 class ConnectionIds:
     """Numbers the downstream connections of a worker."""
 
+    next: int
+
     def __init__(self, first: int) -> None:
         self.next = first
 
 
 class HttpAcceptor(Acceptor):
     """Serves a listener's connections with the L7 proxy."""
+
+    reactor: "Reactor"
+    proxy: "HttpProxy"
+    ids: "ConnectionIds"
+    listener: Any
+    options: "ServerOptions"
+    stats: "DownstreamStats"
+    max_connections: int
+    is_unix: bool
 
     def __init__(
         self, reactor: Reactor, proxy: HttpProxy, ids: ConnectionIds, listener: object

@@ -4,12 +4,17 @@ Counterpart: ``ProxyStream`` decides; an attempt tells it what happened and keep
 the cluster's accounts straight, exactly once.
 """
 
-from pymosn.message import Head
+from typing import TYPE_CHECKING
+
+from pymosn.message import Head, ResponseHead
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Timer
 from pymosn.stream.pool import PoolWaiter, UpstreamSender
 from pymosn.stream.stream import TRY_TIMEOUT, UPSTREAM_CLOSED, UPSTREAM_RESET
 from pymosn.upstream.hosts import UpstreamHost
+
+if TYPE_CHECKING:
+    from pymosn.proxy.downstream import ProxyStream
 
 _TRY_TIMEOUT = TRY_TIMEOUT
 _UPSTREAM_CLOSED = UPSTREAM_CLOSED
@@ -18,6 +23,13 @@ _UPSTREAM_RESET = UPSTREAM_RESET
 
 class Attempt(PoolWaiter):
     """A try of ``stream`` at ``host``."""
+
+    stream: "ProxyStream"
+    host: "UpstreamHost"
+    begun: int
+    timer: "Timer | None"
+    started: bool
+    closed: bool
 
     def enter(self, stream: "ProxyStream", host: UpstreamHost) -> None:
         """Begin a try."""
@@ -37,12 +49,13 @@ class Attempt(PoolWaiter):
     # -- from the upstream codec ----------------------------------------------------------------
 
     def on_headers(self, head: Head, end: bool) -> None:
-        self.stream.upstream_headers(self, head, end)
+        response: ResponseHead = head  # type: ignore[assignment]  # an upstream sends responses
+        self.stream.upstream_headers(self, response, end)
 
     def on_data(self, data: bytes, end: bool) -> None:
         self.stream.upstream_data(self, data, end)
 
-    def on_trailers(self, trailers: Head) -> None:
+    def on_trailers(self, trailers: Head | None) -> None:
         self.stream.upstream_trailers(self, trailers)
 
     def splice_target(self) -> Connection | None:
@@ -56,7 +69,7 @@ class Attempt(PoolWaiter):
         stream.was_reused = (
             self.sender is not None and self.sender.reused() and not self.sender.response_begun
         )
-        self.sender = None
+        self.sender = None  # type: ignore[assignment]  # as declared
         stream.attempt_failed(self, reason)
 
     def on_drained(self) -> None:
@@ -109,7 +122,7 @@ class Attempt(PoolWaiter):
 
     def _let_go(self) -> None:
         sender = self.sender
-        self.sender = None
+        self.sender = None  # type: ignore[assignment]  # as declared
         if sender is not None:
             sender.reset()
         elif not self.started:

@@ -11,15 +11,15 @@ is running, or the upstream has to answer.  Whatever ends an exchange early goes
 
 import asyncio
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pymosn.message import Head, RequestHead, ResponseHead, is_idempotent
 from pymosn.network.connection import Connection
-from pymosn.network.reactor import Timer
+from pymosn.network.reactor import Reactor, Timer
 from pymosn.protocol.http1 import reason as reason_phrase
 from pymosn.proxy.attempt import Attempt
 from pymosn.proxy.exchange import BodyTooLarge, Request, Response
-from pymosn.proxy.filters import FilterStatus
+from pymosn.proxy.filters import FilterChain, FilterStatus, Hook
 from pymosn.router.action import DIRECT, REDIRECT, RouteEntry
 from pymosn.router.path import read_target
 from pymosn.stream.pool import READY, WAITING
@@ -43,6 +43,11 @@ from pymosn.stream.stream import (
     Stream,
     StreamSender,
 )
+from pymosn.upstream.cluster import UpstreamCluster
+from pymosn.upstream.hosts import UpstreamHost
+
+if TYPE_CHECKING:
+    from pymosn.proxy.http import HttpProxy
 
 # The phases of an exchange, in order.
 BEFORE_ROUTE: Final = 0
@@ -98,6 +103,47 @@ _DIRECT = DIRECT
 class ProxyStream(Stream):
     """One exchange.  It owns its request, its route and its current attempt."""
 
+    proxy: "HttpProxy"
+    reactor: "Reactor"
+    sender: "StreamSender"  # None once the exchange is over, as is ``body``
+    route: "RouteEntry"  # None when none matches
+    cluster: "UpstreamCluster"
+    host: "UpstreamHost"
+    attempt: "Attempt | None"
+    filters: "FilterChain | None"
+    phase: int
+    hook_index: int
+    restarts: int
+    retries: int
+    request_ended: bool
+    response_begun: bool
+    response_ended: bool
+    request_paused: bool
+    body_dropped: bool
+    timed: bool
+    parked: bool
+    awaiting_retry: bool
+    counts_retry: bool
+    was_reused: bool
+    free_retry_used: bool
+    body: list[Any] | None
+    body_size: int
+    body_limit: int
+    body_waiter: Any
+    request_trailers: "Head | None"
+    response_trailers: "Head | None"
+    held: list[Any] | None
+    reply_body: bytes | None
+    timeout: float
+    try_timeout: float
+    silence: float
+    activity: int
+    timer: "Timer | None"
+    retry_timer: "Timer | None"
+    task: Any
+    facade: "Request | None"
+    response_facade: "Response | None"
+
     def enter(self, proxy: "HttpProxy", sender: StreamSender, info: ConnectionInfo) -> None:
         """Begin an exchange that ``sender`` will answer."""
         self.proxy = proxy
@@ -109,7 +155,7 @@ class ProxyStream(Stream):
     # -- the request arrives (StreamReceiver of the downstream codec) ----------------------------
 
     def on_headers(self, head: Head, end: bool) -> None:
-        request = head
+        request: RequestHead = head  # type: ignore[assignment]  # a client sends requests
         self.request = request
         self.request_ended = end
         proxy = self.proxy
@@ -132,7 +178,7 @@ class ProxyStream(Stream):
             self._tunnel_up(data, end)
             return
         if self.filters is not None and self.filters.on_request_data:
-            data = self._filter_data(self.filters.on_request_data, data)
+            data = self._filter_data(self.filters.on_request_data, data)  # type: ignore[assignment]
             if data is None:
                 return
         if end:
@@ -146,7 +192,7 @@ class ProxyStream(Stream):
         elif self.body_size > _HELD_BYTES:
             self._pause_request()
 
-    def on_trailers(self, trailers: Head) -> None:
+    def on_trailers(self, trailers: Head | None) -> None:
         if self.phase == _DONE:
             return
         self.request_trailers = trailers
@@ -181,7 +227,7 @@ class ProxyStream(Stream):
         """The client is gone, or broke its protocol."""
         if self.phase == _DONE:
             return
-        self.sender = None
+        self.sender = None  # type: ignore[assignment]  # as declared
         self.proxy.stats.request_reset()
         failure = FAILURES[reason]
         if self.status == 0:
@@ -237,7 +283,7 @@ class ProxyStream(Stream):
     def _match_route(self) -> None:
         routes = self.proxy.routes
         route = None if routes is None else routes.match(self)
-        self.route = route
+        self.route = route  # type: ignore[assignment]  # as declared
         if route is not None:
             self.route_name = route.name
 
@@ -486,7 +532,7 @@ class ProxyStream(Stream):
             self._hold_response(data, end)
             return
         if self.filters is not None and self.filters.on_response_data:
-            data = self._filter_data(self.filters.on_response_data, data)
+            data = self._filter_data(self.filters.on_response_data, data)  # type: ignore[assignment]
             if data is None:
                 return
         self.bytes_sent += len(data)
@@ -530,7 +576,7 @@ class ProxyStream(Stream):
     def _send_response_head(self) -> None:
         """The response filters are through: the head leaves, and what was held behind it."""
         route = self.route
-        head = self.response
+        head: ResponseHead = self.response  # type: ignore[assignment]  # what this phase sends
         if route is not None and route.edits_response:
             route.finish_response(self, head)
         if self.proxy.server_name is not None:
@@ -628,7 +674,7 @@ class ProxyStream(Stream):
         self.flags |= failure.flag
         self.details = failure.name
         sender = self.sender
-        self.sender = None
+        self.sender = None  # type: ignore[assignment]  # as declared
         if self.phase == _BEFORE_SEND and sender is not None:
             # Nothing has left yet, so a proper reply is still possible.
             self.sender = sender
@@ -641,7 +687,7 @@ class ProxyStream(Stream):
 
     # -- filters -------------------------------------------------------------------------------
 
-    def _run_hooks(self, hooks: list) -> bool:
+    def _run_hooks(self, hooks: list[Hook]) -> bool:
         """Run the hooks of a phase; False when the stream is parked or was answered."""
         while self.hook_index < len(hooks):
             hook = hooks[self.hook_index]
@@ -666,7 +712,7 @@ class ProxyStream(Stream):
         self.hook_index = 0
         return True
 
-    def _park(self, hook: object, coroutine: object) -> None:
+    def _park(self, hook: Hook, coroutine: object) -> None:
         """Run an asynchronous hook as a task; the stream goes on when it is done."""
         self.parked = True
         self._hold_request()
@@ -676,7 +722,7 @@ class ProxyStream(Stream):
         self.task = task
         task.add_done_callback(Resumption(self, hook).resume)
 
-    def resume(self, hook: object, task: object) -> None:
+    def resume(self, hook: Hook, task: asyncio.Task[Any]) -> None:
         """The asynchronous hook has ended."""
         self.task = None
         if self.phase == _DONE:
@@ -723,7 +769,7 @@ class ProxyStream(Stream):
             return True
         return self._choose_host()
 
-    def _filter_failed(self, hook: object, error: BaseException) -> None:
+    def _filter_failed(self, hook: Hook, error: BaseException | None) -> None:
         self.parked = False
         if isinstance(error, BodyTooLarge) and self.phase < _BEFORE_SEND:
             self.reply(413, b"the body is too large\n", REQUEST_TOO_LARGE)
@@ -747,12 +793,12 @@ class ProxyStream(Stream):
     def _terminate(self) -> None:
         self.flags |= FAILURES[_TERMINATED].flag
         sender = self.sender
-        self.sender = None
+        self.sender = None  # type: ignore[assignment]  # as declared
         self._finish()
         if sender is not None:
             sender.reset()
 
-    def _filter_data(self, hooks: list, data: bytes) -> bytes:
+    def _filter_data(self, hooks: list[Hook], data: bytes) -> bytes | None:
         """Let the data hooks change a piece of a body; None when one of them failed."""
         for hook in hooks:
             try:
@@ -834,9 +880,9 @@ class ProxyStream(Stream):
             self.request_paused = False
             self.sender.resume_input()
 
-    def read_body(self, limit: int) -> object:
+    def read_body(self, limit: int) -> asyncio.Future[bytes]:
         """Return a future of the whole request body (``Request.body``)."""
-        future = self.proxy.loop.create_future()
+        future: asyncio.Future[bytes] = self.proxy.loop.create_future()
         if self.body_dropped and self.body is None:
             future.set_exception(RuntimeError("the body was forwarded already"))
             return future
@@ -907,7 +953,7 @@ class ProxyStream(Stream):
             attempt.time_out()
         if self.phase == _TUNNEL:
             sender = self.sender
-            self.sender = None
+            self.sender = None  # type: ignore[assignment]  # as declared
             self._finish()
             if sender is not None:
                 sender.reset()
@@ -949,10 +995,11 @@ class ProxyStream(Stream):
                 self.set_variable(variable, value)
 
     def _read_timeout_variables(self) -> None:
-        value = self.variables.get("proxy_try_timeout")
+        variables: dict[str, Any] = self.variables  # type: ignore[assignment]  # the caller tested
+        value = variables.get("proxy_try_timeout")
         if value is not None:
             self.try_timeout = int(value) / 1000
-        value = self.variables.get("proxy_global_timeout")
+        value = variables.get("proxy_global_timeout")
         if value is not None:
             # Zero means the default, negative none.
             milliseconds = int(value)
@@ -1003,14 +1050,15 @@ class ProxyStream(Stream):
         self.proxy.stream_finished(self)
         if self.filters is not None:
             self._complete_hooks()
-        self.sender = None
+        self.sender = None  # type: ignore[assignment]  # as declared
         self.facade = None
         self.response_facade = None
         self.body = None
         self.held = None
 
     def _complete_hooks(self) -> None:
-        for hook in self.filters.on_complete:
+        filters: FilterChain = self.filters  # type: ignore[assignment]  # the caller tested
+        for hook in filters.on_complete:
             try:
                 if self.facade is None:
                     self.facade = Request(self)
@@ -1022,16 +1070,16 @@ class ProxyStream(Stream):
 class Resumption:
     """The callback of a parked stream's task (closures do not compile)."""
 
-    def __init__(self, stream: ProxyStream, hook: object) -> None:
+    def __init__(self, stream: ProxyStream, hook: Hook) -> None:
         self.stream = stream
         self.hook = hook
 
-    def resume(self, task: object) -> None:
+    def resume(self, task: asyncio.Task[Any]) -> None:
         self.stream.resume(self.hook, task)
 
 
 def _response_of(stream: ProxyStream) -> Response:
     response = Response.__new__(Response)
-    response.head = stream.response
+    response.head = stream.response  # type: ignore[assignment]  # hooks hear of one
     response.content = b"" if stream.reply_body is None else stream.reply_body
     return response

@@ -4,15 +4,21 @@ Thin views over the stream; nothing is decoded before it is asked for.
 """
 
 from collections.abc import ItemsView, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymosn.message import Head, ResponseHead, check_field
 from pymosn.network.address import ip_text
+from pymosn.router.path import read_target
 from pymosn.stream.stream import Stream
+
+if TYPE_CHECKING:
+    from pymosn.proxy.downstream import ProxyStream
 
 
 class Headers:
     """The headers of a message: names without case, values as text (ISO 8859-1)."""
+
+    _head: "Head"
 
     def __init__(self, head: Head) -> None:
         self._head = head
@@ -57,15 +63,19 @@ class Headers:
         return f"Headers({self.items()!r})"
 
 
-class BodyTooLarge(OverflowError):
+class BodyTooLarge(OverflowError):  # noqa: N818 -- part of the API
     """A body exceeds the limit that a filter set; unless it is caught, the reply is 413."""
 
 
 class Request:
     """A request under way.  Changes reach the upstream when made before it is sent."""
 
+    stream: "ProxyStream"
+    _headers: "Headers | None"
+    _state: dict[Any, Any] | None
+
     def __init__(self, stream: Stream) -> None:
-        self.stream = stream
+        self.stream = stream  # type: ignore[assignment]  # declared for what only a proxy has
 
     @property
     def method(self) -> str:
@@ -79,7 +89,10 @@ class Request:
 
     @target.setter
     def target(self, value: str) -> None:
-        self.stream.set_target(_checked_target(value))
+        request = self.stream.request
+        request.target = _checked_target(value)
+        request.start = -1
+        read_target(self.stream)
 
     @property
     def path(self) -> str:
@@ -143,6 +156,9 @@ class Request:
 
 class Response:
     """A response: one that a filter answers with, or the upstream's on its way back."""
+
+    head: "ResponseHead"
+    content: bytes
 
     def __init__(
         self,

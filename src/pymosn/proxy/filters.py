@@ -55,6 +55,10 @@ class StreamFilter:
 class Hook:
     """One hook of one filter."""
 
+    owner: Any
+    call: Any
+    is_async: bool
+
     def __init__(self, owner: StreamFilter, call: Callable[..., Any]) -> None:
         self.owner = owner
         self.call = call
@@ -63,6 +67,15 @@ class Hook:
 
 class FilterChain:
     """The hooks of a listener's filters, by phase."""
+
+    filters: list[Any]
+    on_request: list[Any]
+    on_route: list[Any]
+    on_host: list[Any]
+    on_response: list[Any]
+    on_request_data: list[Any]
+    on_response_data: list[Any]
+    on_complete: list[Any]
 
     def __init__(self, filters: Sequence[StreamFilter]) -> None:
         self.filters = list(filters)
@@ -109,7 +122,7 @@ def build_filter(kind: type[StreamFilter], config: Mapping[str, Any]) -> StreamF
 
 def _as_struct(schema: type) -> type[msgspec.Struct]:
     """Turn a plain class with annotated fields into a strict struct."""
-    fields = []
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     for name, annotation in inspect.get_annotations(schema, eval_str=True).items():
         if hasattr(schema, name):
             fields.append((name, annotation, getattr(schema, name)))

@@ -6,13 +6,16 @@ The object lives as long as its listener; a new snapshot replaces its parts in o
 
 import asyncio
 import logging
+from typing import Any
 
 from pymosn.message import RequestHead
 from pymosn.network.address import ip_text
 from pymosn.network.reactor import Reactor
+from pymosn.observe.accesslog import AccessLog
 from pymosn.observe.metrics import DownstreamStats
 from pymosn.proxy.downstream import ProxyStream
 from pymosn.proxy.filters import FilterChain, Hook
+from pymosn.router.table import RouteTable
 from pymosn.stream.http1_server import Http1ServerConnection
 from pymosn.stream.stream import (
     FAILED_FLAGS,
@@ -22,6 +25,7 @@ from pymosn.stream.stream import (
     StreamSender,
 )
 from pymosn.upstream.balancer import Random
+from pymosn.upstream.cluster import UpstreamCluster
 
 _FAILED_FLAGS = FAILED_FLAGS
 
@@ -30,6 +34,12 @@ log = logging.getLogger("pymosn.proxy")
 
 class ProxyOptions:
     """The manners of one listener's proxy that are not the codec's."""
+
+    retry_buffer: int
+    forwarded_headers: bool
+    request_id: bool
+    via: bytes
+    server_name: bytes
 
     def __init__(
         self,
@@ -49,6 +59,24 @@ class ProxyOptions:
 class HttpProxy(StreamFactory):
     """The L7 proxy of one listener."""
 
+    reactor: "Reactor"
+    name: str
+    random: "Random"
+    loop: Any
+    connections: set[Any]
+    clusters: dict[str, UpstreamCluster]
+    routes: "RouteTable | None"
+    filters: "FilterChain | None"
+    stats: "DownstreamStats"
+    options: "ProxyOptions"
+    access_logs: list[Any] | None
+    retry_buffer: int
+    server_name: bytes | None
+    adds_headers: bool
+    active: int
+    filter_errors: int
+    _seen_errors: set[Any]
+
     def __init__(
         self, reactor: Reactor, name: str, random: Random, loop: asyncio.AbstractEventLoop | None
     ) -> None:
@@ -64,10 +92,10 @@ class HttpProxy(StreamFactory):
         self,
         stats: DownstreamStats,
         options: ProxyOptions,
-        routes: object,
-        clusters: dict,
+        routes: RouteTable | None,
+        clusters: dict[str, UpstreamCluster],
         filters: FilterChain | None,
-        access_logs: list,
+        access_logs: list[AccessLog],
     ) -> None:
         """Serve with these parts from the next exchange on."""
         self.stats = stats
@@ -133,7 +161,7 @@ class HttpProxy(StreamFactory):
             for access_log in self.access_logs:
                 access_log.log(stream)
 
-    def filter_failed(self, hook: Hook, error: BaseException) -> None:
+    def filter_failed(self, hook: Hook, error: BaseException | None) -> None:
         """An exception in a user's filter: logged once with its traceback, and counted."""
         name = type(hook.owner).__name__
         self.filter_errors += 1
@@ -182,10 +210,6 @@ class HttpProxy(StreamFactory):
         high = int(self.random.draw() * 281474976710656)
         low = int(self.random.draw() * 281474976710656)
         last = int(self.random.draw() * 4294967296)
-        text = "%012x4%03x%04x%012x" % (
-            high,
-            last & 0xFFF,
-            0x8000 | ((last >> 12) & 0x3FFF),
-            low,
-        )
+        variant = 0x8000 | ((last >> 12) & 0x3FFF)
+        text = f"{high:012x}4{last & 0xFFF:03x}{variant:04x}{low:012x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}".encode()

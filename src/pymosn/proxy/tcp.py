@@ -6,13 +6,14 @@ upstream is connected.  A half-close is passed on as one, an error as a reset.
 """
 
 import errno
-from typing import Final
+from typing import Any, Final
 
 from pymosn.network.address import is_unix
 from pymosn.network.connection import READ_SIZE, Connection, Handler
 from pymosn.network.listener import Acceptor
 from pymosn.network.reactor import Reactive, Reactor, Timer
 from pymosn.network.splice import Splice
+from pymosn.observe.accesslog import AccessLog
 from pymosn.observe.metrics import DownstreamStats
 from pymosn.proxy.accept import ConnectionIds
 from pymosn.proxy.tcp_routes import TcpRoutes
@@ -59,6 +60,20 @@ _NO_HEALTHY_UPSTREAM = NO_HEALTHY_UPSTREAM
 class TcpAcceptor(Acceptor):
     """Serves a listener's connections with the L4 proxy."""
 
+    reactor: "Reactor"
+    ids: "ConnectionIds"
+    listener: Any
+    sessions: set[Any]
+    routes: Any
+    cluster_name: str
+    idle_timeout: float
+    max_attempts: int
+    stats: "DownstreamStats"
+    clusters: dict[str, UpstreamCluster]
+    access_logs: list[Any]
+    max_connections: int
+    is_unix: bool
+
     def __init__(self, reactor: Reactor, ids: ConnectionIds, listener: Listener) -> None:
         """``listener`` is the snapshot's."""
         self.reactor = reactor
@@ -72,7 +87,7 @@ class TcpAcceptor(Acceptor):
         settings: TcpProxy,
         stats: DownstreamStats,
         clusters: dict[str, UpstreamCluster],
-        access_logs: list,
+        access_logs: list[AccessLog],
         max_connections: int,
     ) -> None:
         """Serve with these from the next connection on; 0 connections: unlimited.
@@ -149,6 +164,11 @@ class TcpAcceptor(Acceptor):
 class TcpSide(Handler):
     """What happens at one of the two connections of a session."""
 
+    session: "TcpSession"
+    reactor: "Reactor"
+    mine: "Connection"
+    other: "Connection"
+
     def __init__(self, session: "TcpSession") -> None:
         self.session = session
         self.reactor = self.session.reactor
@@ -163,7 +183,7 @@ class TcpSide(Handler):
         if len(data) >= _READ_SIZE:
             Splice(self.reactor, self.mine, self.other, -1).begin()
 
-    def on_spliced(self, moved: int, done: bool) -> None:  # noqa: ARG002
+    def on_spliced(self, moved: int, done: bool) -> None:
         self.session.activity = self.reactor.now
 
     def on_drained(self) -> None:
@@ -181,6 +201,26 @@ class TcpSide(Handler):
 
 class TcpSession(Reactive):
     """One downstream connection and its upstream.  Times are nanoseconds."""
+
+    acceptor: "TcpAcceptor"
+    reactor: "Reactor"
+    stream: "Stream"
+    down: "Connection"
+    up: "Connection"  # None while there is none
+    cluster: "UpstreamCluster"
+    host: "UpstreamHost"
+    _timer: "Timer"
+    activity: int
+    _moved: int
+    _idle_timeout: float
+    _state: int
+    _attempts_left: int
+    _counted: bool
+    _connected: bool
+    _timed_out: bool
+    _broken: bool
+    _remote: bool
+    _done: bool
 
     def enter(self, acceptor: TcpAcceptor, info: ConnectionInfo) -> None:
         """Begin a session; its downstream connection is not opened yet."""
@@ -321,7 +361,7 @@ class TcpSession(Reactive):
         up = Connection(reactor, side, pool.address)
         side.mine = up
         side.other = down
-        down_side = down.handler
+        down_side: TcpSide = down.handler  # type: ignore[assignment]  # it is open, so it has ours
         down_side.other = up
         try:
             up.open(fd, True)
@@ -339,7 +379,7 @@ class TcpSession(Reactive):
         host.active -= 1
         host.stats.connection_failed()
         self.reactor.cancel(self._timer)
-        self.up = None
+        self.up = None  # type: ignore[assignment]  # as declared
         self._connect_next(_CONNECT_TIMEOUT if self._timed_out else _CONNECT_FAILED)
 
     def _refuse(self, reason: int) -> None:

@@ -10,7 +10,7 @@ from pymosn.router.match import PATH, PREFIX, RouteMatcher
 from pymosn.router.retry import RetryRules
 from pymosn.router.rewrite import HostRewrite, PathRewrite, set_host
 from pymosn.stream.stream import Stream
-from pymosn.stream.variables import lookup_or_setting
+from pymosn.stream.variables import Variable, lookup_or_setting
 
 FORWARD: Final = 0
 REDIRECT: Final = 1
@@ -23,6 +23,39 @@ class RouteEntry:
     ``edits_request`` and ``edits_response`` are False when ``finish_request`` or
     ``finish_response`` would do nothing.
     """
+
+    name: str
+    virtual_host: str
+    order: int
+    matcher: "RouteMatcher"
+    per_filter_config: dict[Any, Any]
+    host_per_filter_config: dict[Any, Any]
+    _request_edits: "Edits"
+    _response_edits: "Edits"
+    _path_rewrite: "PathRewrite"
+    _host_rewrite: "HostRewrite"
+    edits_request: bool
+    edits_response: bool
+    host_per_attempt: bool
+    kind: int
+    status: int
+    body: bytes
+    redirect: "RedirectTarget | None"
+    choice: "ClusterChoice"
+    upstream_protocol: str
+    timeout: float
+    idle_timeout: float
+    upgrade_idle_timeout: float
+    per_try_timeout: float
+    retry: "RetryRules"
+    retry_enabled: bool
+    retry_attempts: int
+    backoff_base: float
+    backoff_max: float
+    hash_kind: str
+    hash_name: str
+    mirror_cluster: str
+    mirror_percent: int
 
     def __init__(
         self, router: snapshot.Router, host: snapshot.VirtualHost, route: snapshot.Route
@@ -47,7 +80,7 @@ class RouteEntry:
         self.kind = FORWARD
         self.status = 0
         self.body = b""
-        self.redirect: RedirectTarget | None = None
+        self.redirect = None
         if isinstance(action, snapshot.Redirect):
             self.kind = REDIRECT
             self.status = action.status
@@ -128,21 +161,29 @@ class RouteEntry:
 class ClusterChoice:
     """Which cluster a request goes to."""
 
+    single: str | None
+    _names: list[str]
+    _criteria: list[dict[str, str] | None]
+    _bounds: list[int]
+    _route_criteria: dict[str, str] | None
+    total: int
+    _variable: "Variable"  # None when the cluster has a name
+
     def __init__(self, action: snapshot.Forward) -> None:
         """Raises ``ValueError`` when clusters are given but none may be drawn."""
         drawable = [cluster for cluster in action.clusters if cluster.weight > 0]
         if action.clusters and not drawable:
             raise ValueError("every cluster of the route has the weight 0")
-        self.single: str | None = None
+        self.single = None
         self._names = [cluster.name for cluster in drawable]
         self._criteria = [{**action.metadata, **cluster.metadata} or None for cluster in drawable]
         self._route_criteria = dict(action.metadata) or None
-        self._bounds: list[int] = []
+        self._bounds = []
         self.total = 0
         for cluster in drawable:
             self.total += cluster.weight
             self._bounds.append(self.total)
-        self._variable: Any = None
+        self._variable = None  # type: ignore[assignment]  # as declared
         if len(drawable) == 1:
             self.single = drawable[0].name
         elif action.cluster_variable and not drawable:
@@ -174,6 +215,10 @@ class ClusterChoice:
 
 class RedirectTarget:
     """Where a redirect leads; what its rule does not say comes from the request (spec §4.2)."""
+
+    scheme: bytes
+    host: bytes
+    path: bytes
 
     def __init__(self, action: snapshot.Redirect) -> None:
         self.scheme = action.scheme.lower().encode()

@@ -30,6 +30,12 @@ PROTECTED: Final = frozenset(
 class Addition:
     """One header to add, or to join to what is there."""
 
+    name: bytes
+    key: bytes
+    append: bool
+    template: "HeaderTemplate"
+    line: bytes | None
+
     def __init__(self, header: HeaderValue) -> None:
         """Raises ``ValueError`` for a name or a value that may not be sent."""
         self.name = header.name.encode()
@@ -70,12 +76,16 @@ class Addition:
 class Edits:
     """The edits that apply to one direction of a route, from all its levels."""
 
+    _steps: "list[Any]"
+    _host: "HeaderTemplate | None"
+    empty: bool
+
     def __init__(
         self, levels: Sequence[tuple[Sequence[HeaderValue], Sequence[str]]], request: bool
     ) -> None:
         """``levels`` are (add, remove) of the route, its virtual host and its router."""
-        self._steps: list[Any] = []
-        self._host: HeaderTemplate | None = None
+        self._steps = []
+        self._host = None
         for add, remove in levels:
             for header in add:
                 addition = Addition(header)

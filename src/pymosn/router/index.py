@@ -20,12 +20,17 @@ class RouteIndex:
     can check where times are noise.
     """
 
+    steps: int
+    _paths: "dict[bytes, list[RouteEntry]]"
+    _prefixes: "PrefixNode | None"
+    _others: "list[RouteEntry]"
+
     def __init__(self, entries: Sequence[RouteEntry]) -> None:
         """``entries`` in the order of the configuration."""
         self.steps = 0
-        self._paths: dict[bytes, list[RouteEntry]] = {}
-        self._prefixes: PrefixNode | None = None
-        self._others: list[RouteEntry] = []
+        self._paths = {}
+        self._prefixes = None
+        self._others = []
         for order, entry in enumerate(entries):
             entry.order = order
             matcher = entry.matcher
@@ -99,11 +104,16 @@ class PrefixNode:
     ``entries`` are the routes whose prefix ends here, in order, or None.
     """
 
+    label: bytes
+    entries: list[RouteEntry] | None
+    _firsts: bytes
+    _children: "list[PrefixNode]"
+
     def __init__(self, label: bytes) -> None:
         self.label = label
-        self.entries: list[RouteEntry] | None = None
+        self.entries = None
         self._firsts = b""
-        self._children: list[PrefixNode] = []
+        self._children = []
 
     def child(self, first: int) -> "PrefixNode | None":
         """Return the child whose label begins with ``first``."""

@@ -37,6 +37,11 @@ _SCHEME = 4
 class ValueMatcher:
     """A condition on one value, which may be missing."""
 
+    kind: int
+    expected: bytes
+    invert: bool
+    pattern: Any
+
     def __init__(self, match: ValueMatch) -> None:
         """Raises ``ValueError`` for an unknown kind or a bad expression."""
         if match.kind not in _VALUE_KINDS:
@@ -44,7 +49,7 @@ class ValueMatcher:
         self.kind = _VALUE_KINDS[match.kind]
         self.expected = match.value.encode()
         self.invert = match.invert
-        self.pattern: Any = compile_pattern(match.value) if self.kind == REGEX else None
+        self.pattern = compile_pattern(match.value) if self.kind == REGEX else None
 
     def test(self, value: bytes | None) -> bool:
         """Say whether ``value`` (None: missing) fulfils the condition."""
@@ -68,6 +73,10 @@ class ValueMatcher:
 class HeaderMatcher:
     """A condition on a header, or on the method or another part of the start line."""
 
+    name: bytes
+    source: int
+    value: "ValueMatcher"
+
     def __init__(self, match: ValueMatch) -> None:
         self.name = match.name.lower().encode()
         self.source = _PSEUDO_HEADERS.get(match.name.lower(), _HEADER)
@@ -89,6 +98,9 @@ class HeaderMatcher:
 class QueryMatcher:
     """A condition on the first query parameter of a name."""
 
+    name: bytes
+    value: "ValueMatcher"
+
     def __init__(self, match: ValueMatch) -> None:
         self.name = match.name.encode()
         self.value = ValueMatcher(match)
@@ -100,8 +112,12 @@ class QueryMatcher:
 class VariableMatcher:
     """One link of a chain of conditions on variables; an unset variable is empty."""
 
+    variable: "Variable"
+    any_of: bool
+    value: "ValueMatcher"
+
     def __init__(self, match: ValueMatch) -> None:
-        self.variable: Variable = lookup_or_setting(match.name)
+        self.variable = lookup_or_setting(match.name)
         self.any_of = match.any_of
         self.value = ValueMatcher(match)
 
@@ -113,13 +129,21 @@ class VariableMatcher:
 class RouteMatcher:
     """Everything one route asks for."""
 
+    kind: int
+    expected: bytes
+    pattern: Any
+    headers: list[Any]
+    query: list[Any]
+    variables: list[Any]
+    unconditional: bool
+
     def __init__(self, match: RouteMatch) -> None:
         """Raises ``ValueError`` for an unknown kind or a bad expression."""
         if match.kind not in _PATH_KINDS:
             raise ValueError(f"{match.kind!r} is not a way to match a path")
         self.kind = _PATH_KINDS[match.kind]
         self.expected = match.value.encode()
-        self.pattern: Any = None
+        self.pattern = None
         if self.kind == REGEX:
             self.pattern = compile_pattern(match.value)
         elif self.kind == PATH:

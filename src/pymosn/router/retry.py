@@ -60,6 +60,11 @@ class RetryRules:
     ``conditions`` is a set of the bits above; ``non_idempotent`` permits methods like POST.
     """
 
+    conditions: int
+    codes: frozenset[int]
+    on_status: bool
+    non_idempotent: bool
+
     def __init__(self, policy: RetryPolicy) -> None:
         """Raises ``ValueError`` for an unknown condition."""
         self.conditions = ON_CONNECT_FAILURE

@@ -14,11 +14,17 @@ class PathRewrite:
     The original path goes into ``x-mosn-original-path``.
     """
 
+    _matched: int
+    _prefix: "bytes | None"
+    _pattern: Any
+    _substitution: bytes
+    empty: bool
+
     def __init__(self, action: Forward, matched: int) -> None:
         """``matched``: bytes of the decoded path that the rule names; -1 when it names none."""
         self._matched = matched
-        self._prefix: bytes | None = None
-        self._pattern: Any = None
+        self._prefix = None
+        self._pattern = None
         self._substitution = b""
         if action.prefix_rewrite:
             if matched >= 0:
@@ -60,6 +66,11 @@ class PathRewrite:
 
 class HostRewrite:
     """Sets the host of a request: a constant, a header's value or the chosen host's name."""
+
+    _host: bytes
+    _header: bytes
+    per_attempt: bool
+    empty: bool
 
     def __init__(self, action: Forward) -> None:
         self._host = action.host_rewrite.encode()

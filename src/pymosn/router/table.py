@@ -5,6 +5,7 @@ Domains, in this order: a host with its port, a host with ``*`` for the port, th
 requests whose host has none.  A table with no domain but ``*`` never looks at the host.
 """
 
+
 from pymosn import snapshot
 from pymosn.protocol.uri import lowered
 from pymosn.router.action import RouteEntry
@@ -15,13 +16,21 @@ from pymosn.stream.stream import Stream
 class RouteTable:
     """The routes of a router, built from its snapshot."""
 
+    name: str
+    hosts: "list[RouteIndex]"
+    _default: "RouteIndex | None"
+    _exact: "dict[bytes, RouteIndex]"
+    _any_port: "dict[bytes, RouteIndex]"
+    suffixes: "SuffixTable"
+    _only_default: bool
+
     def __init__(self, router: snapshot.Router) -> None:
         """Raises ``ValueError``, with a sentence, when a domain or a rule is no good."""
         self.name = router.name
-        self.hosts: list[RouteIndex] = []
-        self._default: RouteIndex | None = None
-        self._exact: dict[bytes, RouteIndex] = {}
-        self._any_port: dict[bytes, RouteIndex] = {}
+        self.hosts = []
+        self._default = None
+        self._exact = {}
+        self._any_port = {}
         self.suffixes = SuffixTable()
         for host in router.virtual_hosts:
             entries = [_entry(router, host, route) for route in host.routes]
@@ -92,11 +101,16 @@ class SuffixTable:
     there are looked up.  ``steps`` counts the lookups.
     """
 
+    lengths: "list[int]"
+    steps: int
+    _by_length: "list[dict[bytes, dict[bytes, RouteIndex]]]"
+    _dotted: "list[bool]"
+
     def __init__(self) -> None:
-        self.lengths: list[int] = []
+        self.lengths = []
         self.steps = 0
-        self._by_length: list[dict[bytes, dict[bytes, RouteIndex]]] = []
-        self._dotted: list[bool] = []
+        self._by_length = []
+        self._dotted = []
 
     def add(self, suffix: bytes, port: bytes, index: RouteIndex) -> bool:
         """Add a suffix; False when it is there already."""

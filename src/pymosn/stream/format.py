@@ -23,13 +23,19 @@ class Format:
     ``single`` is the variable of a format that is nothing else, or None.
     """
 
+    text: str
+    _pieces: "list[Any]"
+    _variables: "list[Variable]"
+    _places: "list[int]"
+    single: "Variable | None"
+
     def __init__(self, text: str) -> None:
         """Raises ``ValueError``, saying where, for ``%%`` and for a token that does not end."""
         self.text = text
         # Literals, and None where the variables' values go.
-        self._pieces: list[Any] = []
-        self._variables: list[Variable] = []
-        self._places: list[int] = []
+        self._pieces = []
+        self._variables = []
+        self._places = []
         for part in _log_parts(text):
             if isinstance(part, Variable):
                 self._places.append(len(self._pieces))
@@ -70,6 +76,9 @@ class HeaderTemplate:
     ``constant`` is the value when no stream has a say in it, else None.
     """
 
+    _parts: list[Any]
+    constant: bytes | None
+
     def __init__(self, text: str) -> None:
         self._parts = _header_parts(text)
         self.constant = None
@@ -96,6 +105,9 @@ class HeaderTemplate:
 
 class _Unknown(Variable):
     """A name that only a filter can give a value; the token stays as it is until then."""
+
+    _variable: "Variable"
+    _literal: bytes
 
     def __init__(self, name: str) -> None:
         Variable.__init__(self)

@@ -1,5 +1,6 @@
 """The upstream side of HTTP/1.1: one connection, one exchange at a time, reused by its pool."""
 
+from pymosn.message import Head, RequestHead
 from pymosn.network.connection import READ_SIZE, Connection
 from pymosn.network.reactor import Timer
 from pymosn.network.splice import WORTH_BYTES, Splice
@@ -28,6 +29,19 @@ _UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
 
 class Http1ClientConnection(PooledConnection):
     """One upstream connection; the sender of its current exchange's request."""
+
+    pool: "Http1Pool"
+    reader: "MessageReader"
+    _timer: "Timer | None"
+    requests: int
+    _sent_turn: int
+    _established: bool
+    _timed_out: bool
+    _remote_close: bool
+    _active_at_close: bool
+    _request_sent: bool
+    _chunked: bool
+    _tunnel: bool
 
     def __init__(self, pool: "Http1Pool") -> None:
         self.pool = pool
@@ -66,8 +80,8 @@ class Http1ClientConnection(PooledConnection):
 
     # -- from the stream's owner (StreamSender) -----------------------------------------------
 
-    def send_headers(self, head: object, end: bool) -> None:
-        request = head
+    def send_headers(self, head: Head, end: bool) -> None:
+        request: RequestHead = head  # type: ignore[assignment]  # a client sends requests
         tail = b""
         self.requests += 1
         self.response_begun = False
@@ -106,7 +120,7 @@ class Http1ClientConnection(PooledConnection):
             self._request_sent = True
         return go_on
 
-    def send_trailers(self, trailers: object) -> None:
+    def send_trailers(self, trailers: Head | None) -> None:
         if self._chunked:
             self.connection.write(last_chunk(trailers))
         self._request_sent = True
@@ -116,7 +130,7 @@ class Http1ClientConnection(PooledConnection):
 
     def reset(self) -> None:
         self._active_at_close = self.receiver is not None
-        self.receiver = None
+        self.receiver = None  # type: ignore[assignment]  # as declared
         self.connection.abort()
 
     def pause_input(self) -> None:
@@ -193,7 +207,7 @@ class Http1ClientConnection(PooledConnection):
             if self.connection.write_ended:
                 self._end_tunnel()
         elif self.response_begun and self.reader.finish() == _END:
-            self.receiver = None
+            self.receiver = None  # type: ignore[assignment]  # as declared
             self._remote_close = True
             self.connection.close()
             receiver.on_trailers(None)
@@ -211,7 +225,7 @@ class Http1ClientConnection(PooledConnection):
             self.pool.connect_failed(self._timed_out)
             return
         receiver = self.receiver
-        self.receiver = None
+        self.receiver = None  # type: ignore[assignment]  # as declared
         self.pool.closed(
             self, self._remote_close or error != 0, receiver is not None or self._active_at_close
         )
@@ -241,7 +255,7 @@ class Http1ClientConnection(PooledConnection):
     def _finish(self, receiver: StreamReceiver) -> None:
         """The response is complete.  The pool gets the connection back before the receiver
         hears the end, so that what it does next can have it."""
-        self.receiver = None
+        self.receiver = None  # type: ignore[assignment]  # as declared
         options = self.pool.options
         if not self._request_sent or self.connection.buffered:
             # An origin that answers early may never read the rest.
@@ -265,14 +279,14 @@ class Http1ClientConnection(PooledConnection):
 
     def _lose(self, reason: int) -> None:
         receiver = self.receiver
-        self.receiver = None
+        self.receiver = None  # type: ignore[assignment]  # as declared
         self._active_at_close = True
         self.connection.abort()
         if receiver is not None:
             receiver.on_reset(reason)
 
     def _end_tunnel(self) -> None:
-        self.receiver = None
+        self.receiver = None  # type: ignore[assignment]  # as declared
         self.connection.close()
 
     def _stop_timer(self) -> None:

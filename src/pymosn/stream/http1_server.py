@@ -8,7 +8,7 @@ before has been answered.
 
 from typing import Final
 
-from pymosn.message import ResponseHead
+from pymosn.message import Head, ResponseHead
 from pymosn.network.connection import READ_SIZE, Connection
 from pymosn.network.reactor import Reactor, Timer
 from pymosn.network.splice import WORTH_BYTES, Splice
@@ -28,6 +28,7 @@ from pymosn.stream.stream import (
     DOWNSTREAM_PROTOCOL,
     ConnectionInfo,
     StreamFactory,
+    StreamReceiver,
     StreamSender,
 )
 
@@ -55,6 +56,15 @@ _WAITING = 4
 class ServerOptions:
     """Limits and manners of the connections of one listener."""
 
+    max_head: int
+    max_headers: int
+    max_body: int
+    idle_timeout: float
+    header_timeout: float
+    body_timeout: float
+    max_requests: int
+    server_name: bytes
+
     def __init__(
         self,
         max_head: int = 8192,
@@ -79,6 +89,33 @@ class ServerOptions:
 
 class Http1ServerConnection(StreamSender):
     """One downstream connection; also the sender of its current stream."""
+
+    reactor: "Reactor"
+    factory: "StreamFactory"
+    options: "ServerOptions"
+    info: "ConnectionInfo"
+    reader: "MessageReader"
+    connection: "Connection"
+    _receiver: "StreamReceiver"  # None between exchanges
+    _timer: "Timer"
+    requests: int
+    expects_continue: bool
+    _deadline: int
+    _idle_ns: int
+    _progress: int
+    _phase: int
+    _paused: int
+    _timer_armed: bool
+    _draining: bool
+    _ended: bool
+    _tunnel: bool
+    _request_complete: bool
+    _response_begun: bool
+    _keep_alive: bool
+    _is_head: bool
+    _connect: bool
+    _chunked: bool
+    _until_close: bool
 
     def __init__(
         self,
@@ -166,7 +203,7 @@ class Http1ServerConnection(StreamSender):
     def on_closed(self, error: int) -> None:
         self.reactor.cancel(self._timer)
         receiver = self._receiver
-        self._receiver = None
+        self._receiver = None  # type: ignore[assignment]  # as declared
         if receiver is not None:
             receiver.on_reset(_DOWNSTREAM_CLOSED)
         self.factory.connection_closed(
@@ -212,8 +249,8 @@ class Http1ServerConnection(StreamSender):
 
     # -- from the stream's owner (StreamSender) -----------------------------------------------
 
-    def send_headers(self, head: object, end: bool) -> None:
-        response = head
+    def send_headers(self, head: Head, end: bool) -> None:
+        response: ResponseHead = head  # type: ignore[assignment]  # a server sends responses
         status = response.status
         if status < 200 and status != 101:
             if self.reader.request.minor:
@@ -231,7 +268,12 @@ class Http1ServerConnection(StreamSender):
             self._write_head(response, tail)
             return
         if end:
-            if response.content_length < 0 and not self._is_head and status != 204 and status != 304:
+            if (
+                response.content_length < 0
+                and not self._is_head
+                and status != 204
+                and status != 304
+            ):
                 tail = b"Content-Length: 0\r\n"
         elif response.content_length < 0:
             if minor:
@@ -272,7 +314,7 @@ class Http1ServerConnection(StreamSender):
                 self._finish_exchange()
         return go_on
 
-    def send_trailers(self, trailers: object) -> None:
+    def send_trailers(self, trailers: Head | None) -> None:
         if self._chunked:
             self.connection.write(last_chunk(trailers))
         self._finish_exchange()
@@ -291,7 +333,7 @@ class Http1ServerConnection(StreamSender):
             self.connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def reset(self) -> None:
-        self._receiver = None
+        self._receiver = None  # type: ignore[assignment]  # as declared
         self._ended = True
         if self._response_begun and not self._until_close and not self._tunnel:
             # A cut chunked or sized body is recognised as such; what was sent still counts.
@@ -378,7 +420,7 @@ class Http1ServerConnection(StreamSender):
 
     def _finish_exchange(self) -> None:
         """The response is complete: the connection goes on, or ends."""
-        self._receiver = None
+        self._receiver = None  # type: ignore[assignment]  # as declared
         if not self._request_complete:
             self._ended = True
             self.connection.close_lingering()
@@ -443,7 +485,7 @@ class Http1ServerConnection(StreamSender):
 
     def _drop_receiver(self, why: int) -> None:
         receiver = self._receiver
-        self._receiver = None
+        self._receiver = None  # type: ignore[assignment]  # as declared
         if receiver is not None:
             receiver.on_reset(why)
 
@@ -464,7 +506,7 @@ class Http1ServerConnection(StreamSender):
     def _tunnel_ended(self) -> None:
         """Our side of the tunnel is sent; when the peer's is too, the connection is done."""
         if self.connection.eof:
-            self._receiver = None
+            self._receiver = None  # type: ignore[assignment]  # as declared
             self.connection.close()
 
     def _pause(self, why: int) -> None:

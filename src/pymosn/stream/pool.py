@@ -6,7 +6,7 @@ through ``on_pool_ready`` / ``on_pool_failed``.  ``Limits`` are the circuit brea
 this worker, shared by the pools of its hosts.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Reactive, Reactor, Timer
@@ -34,6 +34,16 @@ _CONNECT_TIMEOUT = CONNECT_TIMEOUT
 class Limits:
     """Circuit-breaker limits of one cluster in one worker, with what is in use; 0: unlimited."""
 
+    pools: list[Any]
+    max_connections: int
+    max_pending: int
+    max_requests: int
+    max_retries: int
+    connections: int
+    pending: int
+    requests: int
+    retries: int
+
     def __init__(
         self, connections: int = 0, pending: int = 0, requests: int = 0, retries: int = 0
     ) -> None:
@@ -60,6 +70,9 @@ class Limits:
 class UpstreamSender(StreamSender):
     """What a pool hands out: the sender of one request, to be attached to its receiver."""
 
+    receiver: "StreamReceiver"  # None between exchanges
+    response_begun: bool
+
     def attach(self, receiver: StreamReceiver) -> None:
         """Begin an exchange: ``receiver`` hears the response."""
 
@@ -75,6 +88,8 @@ class UpstreamSender(StreamSender):
 class PoolWaiter(StreamReceiver):
     """Asks a pool for a connection, then receives the response on it."""
 
+    sender: "UpstreamSender"  # None before and after
+
     def on_pool_ready(self, sender: UpstreamSender) -> None:
         """``sender`` is yours until the exchange on it ends."""
 
@@ -84,6 +99,9 @@ class PoolWaiter(StreamReceiver):
 
 class PooledConnection(UpstreamSender):
     """A connection that a pool can hand out.  Base of the codecs' client connections."""
+
+    connection: "Connection"
+    idle_since: int
 
     def host_connection(self) -> Connection:
         return self.connection
@@ -101,6 +119,12 @@ class PooledConnection(UpstreamSender):
 
 class PoolOptions:
     """How the connections of one cluster are made and kept."""
+
+    connect_timeout: float
+    idle_timeout: float
+    max_requests: int
+    mark: int
+    max_head: int
 
     def __init__(
         self,
@@ -120,6 +144,19 @@ class PoolOptions:
 
 class ConnectionPool(Reactive):
     """The connections to one host."""
+
+    reactor: "Reactor"
+    family: int
+    address: bytes
+    options: "PoolOptions"
+    limits: "Limits"
+    stats: "UpstreamStats"
+    _idle: list[Any]
+    _pending: list[Any]
+    _timer: "Timer"
+    _timer_armed: bool
+    draining: bool
+    connecting: int
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ Errors are data: a reason from the table below, never an exception.
 from types import MappingProxyType
 from typing import Any, Final
 
-from pymosn.message import RequestHead, ResponseHead
+from pymosn.message import Head, RequestHead, ResponseHead
 from pymosn.network.connection import Connection, Handler
 from pymosn.network.reactor import Reactive
 
@@ -89,13 +89,13 @@ FAILURES: Final = MappingProxyType(
 class StreamReceiver(Reactive):
     """Consumes one direction of a stream."""
 
-    def on_headers(self, head: object, end: bool) -> None:
+    def on_headers(self, head: Head, end: bool) -> None:
         """A head arrived; ``end``: the message has no body."""
 
     def on_data(self, data: bytes, end: bool) -> None:
         """A piece of the body; ``end``: it was the last."""
 
-    def on_trailers(self, trailers: object) -> None:
+    def on_trailers(self, trailers: Head | None) -> None:
         """The body ended, with trailers (a ``Head``) or None."""
 
     def splice_target(self) -> Connection | None:
@@ -115,14 +115,14 @@ class StreamReceiver(Reactive):
 class StreamSender(Handler):
     """A codec's end of one stream.  HTTP/1 connections, with one stream at a time, are both."""
 
-    def send_headers(self, head: object, end: bool) -> None:
+    def send_headers(self, head: Head, end: bool) -> None:
         """Send a head; several for 1xx responses."""
 
     def send_data(self, data: bytes, end: bool) -> bool:
         """Send a piece of the body; False asks to pause until ``on_drained``."""
         return True
 
-    def send_trailers(self, trailers: object) -> None:
+    def send_trailers(self, trailers: Head | None) -> None:
         """End the body, with trailers or None."""
 
     def splice_target(self) -> Connection | None:
@@ -144,6 +144,29 @@ class StreamSender(Handler):
 
 class Stream(StreamReceiver):
     """What is known about one exchange.  Times are nanoseconds of the reactor's clock."""
+
+    connection: "ConnectionInfo"
+    request: "RequestHead"  # None until there is one
+    response: "ResponseHead | None"
+    started: int
+    request_received: int
+    response_received: int
+    upstream_sent: int
+    finished: int
+    status: int
+    flags: int
+    bytes_received: int
+    bytes_sent: int
+    path: bytes
+    query: bytes
+    cluster_name: str
+    route_name: str
+    details: str
+    upstream_host: Any
+    upstream_connection_id: int
+    draw: float
+    variables: dict[str, Any] | None
+    attempts: int
 
     def __init__(
         self,
@@ -167,22 +190,22 @@ class Stream(StreamReceiver):
         if connection is None:
             connection = ConnectionInfo(0, b"", b"", "Http1", None)
         self.begin(connection, started)
-        self.request: RequestHead = request  # type: ignore[assignment]
-        self.response: ResponseHead | None = response
+        self.request = request  # type: ignore[assignment]  # as declared
+        self.response = response
         self.request_received = request_received
         self.response_received = response_received
         self.upstream_sent = upstream_sent
         self.finished = finished
         self.bytes_received = bytes_received
         self.bytes_sent = bytes_sent
-        self.upstream_host: Any = upstream_host
+        self.upstream_host = upstream_host
         self.upstream_connection_id = upstream_connection_id
         self.attempts = attempts
 
     def begin(self, connection: "ConnectionInfo", now: int) -> None:
         """Start an exchange on ``connection``."""
         self.connection = connection
-        self.request = None  # type: ignore[assignment]
+        self.request = None  # type: ignore[assignment]  # as declared
         self.response = None
         self.started = now
         self.request_received = 0
@@ -201,7 +224,7 @@ class Stream(StreamReceiver):
         self.upstream_host = None
         self.upstream_connection_id = 0
         self.draw = 0.0
-        self.variables: dict[str, object] | None = None
+        self.variables = None
         self.attempts = 0
 
     def variable(self, name: str) -> object:
@@ -218,6 +241,15 @@ class Stream(StreamReceiver):
 class ConnectionInfo:
     """What is known about a downstream connection."""
 
+    id: int
+    peer: bytes
+    local: bytes
+    protocol: str
+    listener: Any
+    peer_ip: bytes | None
+    peer_text: bytes | None
+    local_text: bytes | None
+
     def __init__(
         self, identity: int, peer: bytes, local: bytes, protocol: str, listener: object
     ) -> None:
@@ -227,9 +259,9 @@ class ConnectionInfo:
         self.local = local
         self.protocol = protocol
         self.listener = listener
-        self.peer_ip: bytes | None = None
-        self.peer_text: bytes | None = None
-        self.local_text: bytes | None = None
+        self.peer_ip = None
+        self.peer_text = None
+        self.local_text = None
 
 
 class StreamFactory(Reactive):

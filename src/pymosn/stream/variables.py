@@ -10,7 +10,7 @@ into text.
 import time
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from pymosn.protocol.uri import parameter
 from pymosn.stream.facts import FACTS, FROM_PEERS, NUMERIC, SETTABLE
@@ -34,17 +34,22 @@ class Variable:
     ``trusted``: no peer has a say in the value.  ``numeric``: the value is a number.
     """
 
+    trusted: bool
+    numeric: bool
+
     def __init__(self, trusted: bool = False, numeric: bool = False) -> None:
         self.trusted = trusted
         self.numeric = numeric
 
-    def value(self, stream: Stream) -> bytes | None:  # noqa: ARG002 -- subclasses read it
+    def value(self, stream: Stream) -> bytes | None:
         """Return the value, None when the stream has none."""
         return None
 
 
 class Fact(Variable):
     """A fact that a function computes."""
+
+    function: "Callable[[Stream], bytes | None]"
 
     def __init__(
         self, function: Callable[[Stream], bytes | None], trusted: bool, numeric: bool
@@ -58,6 +63,9 @@ class Fact(Variable):
 
 class Setting(Variable):
     """What was set on the stream under a name, else a fact, if there is one."""
+
+    name: str
+    default: Any
 
     def __init__(self, name: str, default: Callable[[Stream], bytes | None] | None = None) -> None:
         Variable.__init__(self)
@@ -78,6 +86,10 @@ class StartTime(Variable):
     The text of the current second is kept, and the distance between the reactor's clock and the
     wall's is measured again with each new second.
     """
+
+    _form: int
+    _second_begins: int
+    _second: bytes
 
     def __init__(self, form: int) -> None:
         Variable.__init__(self, True, form == UNIX_TIME)
@@ -111,6 +123,8 @@ class StartTime(Variable):
 class RequestHeader(Variable):
     """A header of the request, as it now is."""
 
+    name: bytes
+
     def __init__(self, name: str) -> None:
         Variable.__init__(self)
         self.name = name.lower().encode()
@@ -121,6 +135,8 @@ class RequestHeader(Variable):
 
 class ResponseHeader(Variable):
     """A header of the response."""
+
+    name: bytes
 
     def __init__(self, name: str) -> None:
         Variable.__init__(self)
@@ -133,6 +149,8 @@ class ResponseHeader(Variable):
 class Argument(Variable):
     """A query parameter, decoded."""
 
+    name: bytes
+
     def __init__(self, name: str) -> None:
         Variable.__init__(self)
         self.name = name.encode()
@@ -143,6 +161,8 @@ class Argument(Variable):
 
 class Cookie(Variable):
     """A cookie of the request."""
+
+    name: bytes
 
     def __init__(self, name: str) -> None:
         Variable.__init__(self)

@@ -14,6 +14,8 @@ from pymosn.upstream.hosts import UpstreamHost
 class Random:
     """A small generator (xorshift64): a draw costs a few instructions."""
 
+    _state: int
+
     def __init__(self, seed: int) -> None:
         self._state = (seed & _MASK) or 0x9E3779B97F4A7C15
 
@@ -33,6 +35,10 @@ class Random:
 
 class Balancer:
     """Chooses among ``hosts``.  Subclasses override ``choose`` and perhaps ``update``."""
+
+    random: "Random"
+    config: Any
+    hosts: list[UpstreamHost]
 
     def __init__(self, random: Random, config: Mapping[str, Any] = MappingProxyType({})) -> None:
         self.random = random
@@ -68,6 +74,8 @@ class RandomBalancer(Balancer):
 class RoundRobin(RandomBalancer):
     """One after the other, from a random start, ignoring weights."""
 
+    next: int
+
     def update(self, hosts: list[UpstreamHost]) -> None:
         self.hosts = hosts
         if self.next == 0 and hosts:
@@ -84,6 +92,8 @@ class RoundRobin(RandomBalancer):
 
 class WeightedRoundRobin(RoundRobin):
     """Smooth weighted round robin: picks are spread evenly, in proportion to the weights."""
+
+    weighted: bool
 
     def update(self, hosts: list[UpstreamHost]) -> None:
         RoundRobin.update(self, hosts)
@@ -109,6 +119,9 @@ class WeightedRoundRobin(RoundRobin):
 
 class LeastRequest(RandomBalancer):
     """The best of ``choice_count`` random healthy hosts by weight / (active + 1)^bias."""
+
+    choice_count: int
+    bias: float
 
     def __init__(self, random: Random, config: Mapping[str, Any] = MappingProxyType({})) -> None:
         Balancer.__init__(self, random, config)

@@ -1,5 +1,7 @@
 """Clusters: sets of equivalent hosts, their balancer and their limits, in one worker."""
 
+from typing import Any
+
 from pymosn.observe.metrics import ClusterStats
 from pymosn.stream.pool import Limits
 from pymosn.stream.stream import Stream
@@ -9,6 +11,12 @@ from pymosn.upstream.hosts import UpstreamHost
 
 class UpstreamCluster:
     """A cluster as streams see it."""
+
+    name: str
+    balancer: "Balancer"
+    limits: "Limits"
+    stats: "ClusterStats"
+    hosts: list[Any]
 
     def __init__(
         self, name: str, balancer: Balancer, limits: Limits, stats: ClusterStats

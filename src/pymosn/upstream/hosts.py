@@ -1,6 +1,7 @@
 """The endpoints of clusters in one worker."""
 
 from types import MappingProxyType
+from typing import Any
 
 from pymosn.observe.metrics import UpstreamStats
 from pymosn.stream.pool import ConnectionPool
@@ -12,6 +13,16 @@ class UpstreamHost:
     ``active`` counts exchanges under way.  The object outlives configuration changes that keep
     the address and the way it is reached.
     """
+
+    address: str
+    pool: "ConnectionPool"
+    stats: "UpstreamStats"
+    hostname: str
+    weight: int
+    metadata: Any
+    healthy: bool
+    active: int
+    current_weight: float
 
     def __init__(
         self,

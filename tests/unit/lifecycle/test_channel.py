@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from pymosn.network.reactor import Reactor
 
 from pymosn.lifecycle import messages
 from pymosn.lifecycle.channel import Channel, ChannelError
 from pymosn.network.loop import ReactorLoop
+from pymosn.network.reactor import Reactor
 from pymosn.snapshot import Cluster, Forward, Host, Listener, Route, Snapshot, WeightedCluster
 
 
