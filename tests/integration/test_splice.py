@@ -197,3 +197,21 @@ async def test_client_that_leaves_ends_the_exchange():
             client = await Client().open(proxy)
             assert await client.exchange(b"/large") == BODY
             client.writer.close()
+
+
+@asynchronous
+async def test_a_connection_is_reused_right_after_a_large_body():
+    """The next answer may be there before the turn that sent its request is over."""
+
+    async def at_once(target, hashed, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + BODY[:300000])
+
+    async def exchanges(proxy):
+        client = await Client().open(proxy)
+        for _ in range(30):
+            assert await client.exchange(b"/") == BODY[:300000]
+        client.writer.close()
+
+    async with origin(at_once) as address:
+        with running(address) as proxy:
+            await asyncio.gather(*(exchanges(proxy) for _ in range(8)))

@@ -413,3 +413,22 @@ async def test_close_ends_everything():
             proxy.call(proxy.runtime.close)
             await gone(reader)
             writer.close()
+
+
+@asynchronous
+async def test_a_balancer_that_fails_costs_one_connection():
+    async with origin(echo) as address:
+        with RunningRuntime(SETTINGS, [address]) as proxy:
+            cluster = proxy.runtime.clusters["c"]
+            hosts = list(cluster.balancer.hosts)
+            proxy.call(lambda: setattr(cluster.balancer, "hosts", ["no host"]) or True)
+            assert refused(proxy)
+            await until(lambda: not proxy.sessions())
+            assert [type(error) for error in proxy.errors] == [TypeError]
+            proxy.errors.clear()
+            assert cluster.limits.connections == 0
+            proxy.call(lambda: setattr(cluster.balancer, "hosts", hosts) or True)
+            reader, writer = await connect(proxy)
+            writer.write(b"ping")
+            assert await reader.readexactly(4) == b"ping"
+            writer.close()

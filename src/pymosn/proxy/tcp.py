@@ -125,7 +125,12 @@ class TcpAcceptor(Acceptor):
             return
         self.stats.connection_opened()
         self.sessions.add(session)
-        session.begin(self.cluster_name or self.routes.match(peer, info.local))
+        try:
+            session.begin(self.cluster_name or self.routes.match(peer, info.local))
+        except Exception:
+            # A user's balancer failed.  The descriptor is the session's already, so this must not
+            # reach the listener.
+            reactor._report(session.down)
 
     def drain(self) -> None:
         """Connections stay until they end: nothing in a byte stream says where to cut it."""
