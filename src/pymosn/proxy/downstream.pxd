@@ -126,7 +126,6 @@ cdef class ProxyStream(Stream):
     cdef void _request_sent(self, Attempt attempt)
     cdef void _request_stalled(self)
     cdef void _pause_request(self)
-    cdef void _hold_request(self)
     cdef void _resume_request(self)
     cpdef object read_body(self, Py_ssize_t limit)
     cdef void _wake_body_waiter(self)

@@ -715,7 +715,6 @@ class ProxyStream(Stream):
     def _park(self, hook: Hook, coroutine: object) -> None:
         """Run an asynchronous hook as a task; the stream goes on when it is done."""
         self.parked = True
-        self._hold_request()
         if self.attempt is not None and self.attempt.sender is not None:
             self.attempt.sender.pause_input()
         task = self.proxy.loop.create_task(coroutine)
@@ -871,9 +870,6 @@ class ProxyStream(Stream):
         if not self.request_paused and self.sender is not None:
             self.request_paused = True
             self.sender.pause_input()
-
-    def _hold_request(self) -> None:
-        """Parked: nothing needs to arrive before somebody asks for the body."""
 
     def _resume_request(self) -> None:
         if self.request_paused and self.sender is not None:

@@ -12,7 +12,7 @@ from pymosn.upstream.cluster cimport UpstreamCluster
 from pymosn.upstream.hosts cimport UpstreamHost
 
 cdef Py_ssize_t _READ_SIZE
-cdef int _CONNECTING, _OPEN, _ENDING, _EINPROGRESS
+cdef int _CONNECTING, _OPEN, _ENDING
 cdef int _CONNECT_FAILED, _CONNECT_TIMEOUT, _DOWNSTREAM_CLOSED, _IDLE_TIMEOUT
 cdef int _NO_HOST, _NO_ROUTE, _OVERFLOW, _UPSTREAM_RESET, _NO_HEALTHY_UPSTREAM
 
@@ -88,7 +88,7 @@ cdef class TcpSession(Reactive):
     @cython.locals(host=UpstreamHost)
     cdef void _connect_next(self, int reason)
     @cython.locals(
-        reactor=Reactor, pool=ConnectionPool, options=PoolOptions, fd=int, error=int,
+        reactor=Reactor, pool=ConnectionPool, options=PoolOptions, fd=int,
         down=Connection, up=Connection, side=TcpSide, down_side=TcpSide)
     cdef bint _connect(self, UpstreamHost host) except? 0
     @cython.locals(host=UpstreamHost)

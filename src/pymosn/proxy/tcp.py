@@ -5,7 +5,6 @@ one of its two connections and passes on what arrives there.  The client is not 
 upstream is connected.  A half-close is passed on as one, an error as a reset.
 """
 
-import errno
 from typing import Any, Final
 
 from pymosn.network.address import is_unix
@@ -45,7 +44,6 @@ _CONNECTING = CONNECTING
 _OPEN = OPEN
 _ENDING = ENDING
 _READ_SIZE = READ_SIZE
-_EINPROGRESS = errno.EINPROGRESS
 _CONNECT_FAILED = CONNECT_FAILED
 _CONNECT_TIMEOUT = CONNECT_TIMEOUT
 _DOWNSTREAM_CLOSED = DOWNSTREAM_CLOSED
@@ -347,14 +345,8 @@ class TcpSession(Reactive):
         reactor = self.reactor
         pool = host.pool
         options = pool.options
-        fd = reactor.open_stream_socket(pool.family)
+        fd = pool.dial()
         if fd < 0:
-            return False
-        if options.mark:
-            reactor.set_mark(fd, options.mark)
-        error = reactor.start_connect(fd, pool.address)
-        if error not in (0, _EINPROGRESS):
-            reactor.close_fd(fd)
             return False
         down = self.down
         side = TcpSide(self)

@@ -13,7 +13,6 @@ cdef long _WORTH_BYTES
 cdef int _NEED_DATA, _HEAD, _DATA, _END
 cdef int _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL
 cdef bytes _CRLF, _GET
-cdef int _EINPROGRESS
 
 
 cdef class Http1ClientConnection(PooledConnection):
@@ -25,7 +24,7 @@ cdef class Http1ClientConnection(PooledConnection):
     cdef bint _established, _timed_out, _remote_close, _active_at_close
     cdef bint _request_sent, _chunked, _tunnel
 
-    @cython.locals(pool=Http1Pool, reactor=Reactor, fd=int, error=int)
+    @cython.locals(pool=Http1Pool, reactor=Reactor, fd=int)
     cdef void open(self)
     cdef void attach(self, StreamReceiver receiver)
     cdef bint reused(self)

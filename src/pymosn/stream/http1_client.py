@@ -51,16 +51,14 @@ class Http1ClientConnection(PooledConnection):
     def open(self) -> None:
         pool = self.pool
         reactor = pool.reactor
-        fd = reactor.open_stream_socket(pool.family)
+        fd = pool.dial()
         if fd < 0:
-            raise OSError("no socket")
-        if pool.options.mark:
-            reactor.set_mark(fd, pool.options.mark)
-        error = reactor.start_connect(fd, pool.address)
-        if error not in (0, _EINPROGRESS):
+            raise OSError("no connection can be begun")
+        try:
+            self.connection.open(fd, True)
+        except OSError:
             reactor.close_fd(fd)
-            raise OSError(error, "connect")
-        self.connection.open(fd, True)
+            raise
         if pool.options.connect_timeout > 0:
             self._timer = Timer()
             reactor.arm(self._timer, self, pool.options.connect_timeout)
@@ -304,4 +302,3 @@ class Http1Pool(ConnectionPool):
 
 _CRLF = b"\r\n"
 _GET = b"GET"
-_EINPROGRESS = 115

@@ -23,7 +23,6 @@ cdef class ServerOptions:
     cdef readonly long max_body
     cdef readonly double idle_timeout, header_timeout, body_timeout
     cdef readonly long max_requests
-    cdef readonly bytes server_name
 
 
 cdef class Http1ServerConnection(StreamSender):

@@ -63,7 +63,6 @@ class ServerOptions:
     header_timeout: float
     body_timeout: float
     max_requests: int
-    server_name: bytes
 
     def __init__(
         self,
@@ -74,7 +73,6 @@ class ServerOptions:
         header_timeout: float = 60.0,
         body_timeout: float = 60.0,
         max_requests: int = 0,
-        server_name: bytes = b"",
     ) -> None:
         """Sizes in bytes, timeouts in seconds (0: none)."""
         self.max_head = max_head
@@ -84,7 +82,6 @@ class ServerOptions:
         self.header_timeout = header_timeout
         self.body_timeout = body_timeout
         self.max_requests = max_requests
-        self.server_name = server_name
 
 
 class Http1ServerConnection(StreamSender):

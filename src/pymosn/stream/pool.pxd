@@ -5,7 +5,7 @@ from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.observe.metrics cimport UpstreamStats
 from pymosn.stream.stream cimport StreamReceiver, StreamSender
 
-cdef int _READY, _WAITING, _OVERFLOW, _CONNECT_FAILED, _CONNECT_TIMEOUT
+cdef int _READY, _WAITING, _OVERFLOW, _CONNECT_FAILED, _CONNECT_TIMEOUT, _EINPROGRESS
 
 
 cdef class Limits:
@@ -65,6 +65,8 @@ cdef class ConnectionPool(Reactive):
     cdef readonly long connecting
 
     cdef PooledConnection connect(self)
+    @cython.locals(reactor=Reactor, fd=int)
+    cdef int dial(self) except -2
     @cython.locals(idle=list, candidate=PooledConnection, limits=Limits)
     cdef int acquire(self, PoolWaiter waiter, bint careful) except -2
     cdef void cancel(self, PoolWaiter waiter)

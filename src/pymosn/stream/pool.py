@@ -6,6 +6,7 @@ through ``on_pool_ready`` / ``on_pool_failed``.  ``Limits`` are the circuit brea
 this worker, shared by the pools of its hosts.
 """
 
+import errno
 from typing import Any, Final
 
 from pymosn.network.connection import Connection
@@ -29,6 +30,7 @@ _WAITING = WAITING
 _OVERFLOW = OVERFLOW
 _CONNECT_FAILED = CONNECT_FAILED
 _CONNECT_TIMEOUT = CONNECT_TIMEOUT
+_EINPROGRESS = errno.EINPROGRESS
 
 
 class Limits:
@@ -182,6 +184,19 @@ class ConnectionPool(Reactive):
     def connect(self) -> PooledConnection:
         """Make a client connection of this pool's protocol; not opened yet."""
         raise NotImplementedError
+
+    def dial(self) -> int:
+        """Begin to connect to the host: a descriptor whose connection is under way, or -1."""
+        reactor = self.reactor
+        fd = reactor.open_stream_socket(self.family)
+        if fd < 0:
+            return -1
+        if self.options.mark:
+            reactor.set_mark(fd, self.options.mark)
+        if reactor.start_connect(fd, self.address) not in (0, _EINPROGRESS):
+            reactor.close_fd(fd)
+            return -1
+        return fd
 
     def acquire(self, waiter: PoolWaiter, careful: bool) -> int:
         """Get a connection for ``waiter``: READY, WAITING, or the reason why not.
