@@ -49,6 +49,7 @@ cdef class Http2Connection:
     cdef long _now
     cdef Py_ssize_t _preface_left
     cdef long _peer_window, _peer_frame
+    cdef long _last_announced
     cdef long _highest, _gap_start, _gap_end, _next_id
     cdef Py_ssize_t _most
     cdef long _goaway_code
@@ -97,10 +98,12 @@ cdef class Http2Connection:
         reader=FrameReader, at=Py_ssize_t, end=Py_ssize_t, flags=int, identifier=long, code=int,
         padding=Py_ssize_t)
     cdef int _read_headers(self) except -2
-    @cython.locals(reader=FrameReader, pieces=list, identifier=long)
+    @cython.locals(reader=FrameReader, pieces=list, block=bytes, identifier=long)
     cdef int _read_continuation(self) except -2
-    @cython.locals(decoder=HpackDecoder, decoded=int, end=bint, stream=Http2Stream)
-    cdef int _on_block(self, long identifier, bytes block, int flags, int code) except -2
+    @cython.locals(decoder=HpackDecoder, decoded=int, stream=Http2Stream)
+    cdef int _on_block(
+        self, long identifier, bytes block, Py_ssize_t start, Py_ssize_t stop, int end,
+        int code) except -2
     cdef int _on_late_block(self, long identifier) except -2
     @cython.locals(expected=long, head=RequestHead, stream=Http2Stream)
     cdef int _on_request(self, long identifier, bint too_large, bint end, int code) except -2
@@ -148,6 +151,8 @@ cdef class Http2Connection:
     cdef int _spend(self, TokenBucket bucket) except -2
     cdef int _flooded(self, str name) except -2
     cdef int _fail(self, int code, str text, str flood=*) except -2
+
+    cdef void _announce_end(self, int code, bytes text)
 
     cdef void _give_back(self, Http2Stream stream, long count)
     cdef void _give_back_connection(self, long count)

@@ -14,8 +14,8 @@ once; data waits, stream by stream, for the peer's windows and for the socket, a
 robin.  Breaking the protocol is an event, never an exception: ``RESET`` for one stream, ``ERROR``
 for the connection.  Priorities (RFC 7540 §5.3) are checked and ignored (RFC 9113 §5.3.2).
 
-Counterparts: ``frames`` has the layout, ``heads`` the fields; ``pymosn.stream`` connects to sockets.
-It is long because the rules refer to each other; ``reading`` comes before ``writing``.
+Counterparts: ``frames`` has the layout, ``heads`` the fields; ``pymosn.stream`` has the sockets.
+It is long because the rules of streams, windows and limits refer to each other.
 """
 
 from typing import Final
@@ -99,14 +99,14 @@ SETTLED: Final = 7
 PONG: Final = 8
 """``data`` is the payload of the ``ping`` that the peer answered."""
 ERROR: Final = -1
-"""The connection failed: ``error_code``, ``error`` and, when a limit ended it, ``flood``.  GOAWAY is in
-the output; write it and close.  What is in ``streams`` has heard nothing yet."""
+"""The connection failed: ``error_code``, ``error`` and, when a limit ended it, ``flood``.  GOAWAY is
+in the output; write it and close.  What is in ``streams`` has heard nothing yet."""
 
 FRAME_BYTES: Final = 16384
 """DATA frames are not made larger, whatever the peer allows: streams take turns by frames."""
 OUTPUT_BYTES: Final = 262144
-"""Data handed out at once.  Not less than ``Connection.HIGH_WATER``: who got so much finds the socket
-full, and will call ``congested(False)`` for the rest."""
+"""Data handed out at once.  Not less than ``Connection.HIGH_WATER``: who got so much finds the
+socket full, and will call ``congested(False)`` for the rest."""
 ASSUMED_STREAMS: Final = 100
 """How many streams a client opens before the server's SETTINGS arrive."""
 REMEMBERED: Final = 256
@@ -178,6 +178,7 @@ class Http2Connection:
     _next_id: int
     _most: int
     _goaway_sent: bool
+    _last_announced: int
     _block_id: int
     _block_flags: int
     _block_code: int
@@ -248,6 +249,7 @@ class Http2Connection:
         self._next_id = 1
         self._most = 0
         self._goaway_sent = False
+        self._last_announced = MAX_STREAM_ID
         self._block_id = 0
         self._block_flags = 0
         self._block_code = NO_ERROR
@@ -389,7 +391,7 @@ class Http2Connection:
         self._goaway_sent = True
         if final or not self._server:
             self.draining = True
-            self._writer.goaway(self._highest, code, b"")
+            self._announce_end(code, b"")
         else:
             self._writer.goaway(MAX_STREAM_ID, code, b"")
 
@@ -594,7 +596,7 @@ class Http2Connection:
             return self._fail(PROTOCOL_ERROR, "HEADERS is all padding")
         end -= padding
         if flags & END_HEADERS:
-            return self._on_block(identifier, reader.part(at, end), flags, code)
+            return self._on_block(identifier, reader.buffer, at, end, flags & END_STREAM, code)
         self._block_id = identifier
         self._block_flags = flags
         self._block_code = code
@@ -619,23 +621,27 @@ class Http2Connection:
         pieces.append(reader.part(reader.start, reader.start + reader.length))
         if not reader.flags & END_HEADERS:
             return _NOTHING
+        block = b"".join(pieces)
         identifier = self._block_id
         self._block_id = 0
         self._block = None
-        return self._on_block(identifier, b"".join(pieces), self._block_flags, self._block_code)
+        return self._on_block(
+            identifier, block, 0, len(block), self._block_flags & END_STREAM, self._block_code
+        )
 
-    def _on_block(self, identifier: int, block: bytes, flags: int, code: int) -> int:
+    def _on_block(
+        self, identifier: int, block: bytes, start: int, stop: int, end: int, code: int
+    ) -> int:
         """A field block is complete.  It is decoded whatever becomes of its stream, because the
         table is the connection's (§4.3)."""
         decoder = self._decoder
-        decoded = decoder.decode(block)
+        decoded = decoder.decode_part(block, start, stop)
         if decoded == MALFORMED_BLOCK:
             return self._fail(COMPRESSION_ERROR, "a field block cannot be decoded")
-        end = flags & END_STREAM != 0
         found = self.streams.get(identifier)
         if found is None:
             if self._server and identifier > self._highest:
-                return self._on_request(identifier, decoded != OK, end, code)
+                return self._on_request(identifier, decoded != OK, end != 0, code)
             return self._on_late_block(identifier)
         stream = found
         if stream.remote_ended:
@@ -643,8 +649,8 @@ class Http2Connection:
         if code != NO_ERROR:
             return self._break_stream(stream, code)
         if not stream.head_received:
-            return self._on_response(stream, decoded != OK, end)
-        return self._on_trailers(stream, decoded != OK, end)
+            return self._on_response(stream, decoded != OK, end != 0)
+        return self._on_trailers(stream, decoded != OK, end != 0)
 
     def _on_late_block(self, identifier: int) -> int:
         """HEADERS of a stream that is gone (§5.1)."""
@@ -669,15 +675,15 @@ class Http2Connection:
                 code = PROTOCOL_ERROR
         if code != NO_ERROR:
             self._writer.rst_stream(identifier, code)
-            self._remember(identifier)
+            if not end:
+                self._remember(identifier)
             return self._replied(self._resets)
         stream = self._new_stream(identifier)
         stream.head_received = True
         stream.remote_ended = end
         if head is not None:
             stream.body_left = head.content_length
-        self._priority.give(4)
-        self._window_updates.give(4)
+            stream.connect = head.method == _METHOD_CONNECT
         self.stream = stream
         self.head = head
         self.too_large = too_large
@@ -704,7 +710,8 @@ class Http2Connection:
                 if stream.bodiless or head.status == 204 or head.status == 304:
                     # A content-length there is about another response (RFC 9110 §8.6).
                     stream.body_left = 0
-                elif not (stream.connect and head.status < 300):
+                elif not stream.connect or head.status >= 300:
+                    stream.connect = False
                     stream.body_left = head.content_length
                     if end and head.content_length > 0:
                         return self._break_stream(stream, PROTOCOL_ERROR)
@@ -719,7 +726,8 @@ class Http2Connection:
         return _HEADERS
 
     def _on_trailers(self, stream: Http2Stream, too_large: bool, end: bool) -> int:
-        if not end or stream.body_left > 0:
+        # A tunnel has nothing but data (RFC 9113 §8.5).
+        if not end or stream.body_left > 0 or stream.connect:
             return self._break_stream(stream, PROTOCOL_ERROR)
         if too_large:
             return self._break_stream(stream, ENHANCE_YOUR_CALM)
@@ -1009,6 +1017,8 @@ class Http2Connection:
             window = DEFAULT_WINDOW
         stream = Http2Stream(identifier, self._peer_window, window)
         self.streams[identifier] = stream
+        self._priority.give(4)
+        self._window_updates.give(16)
         if len(self.streams) > self._most:
             self._most = len(self.streams)
         return stream
@@ -1081,8 +1091,14 @@ class Http2Connection:
         self.error_code = code
         self.error = text
         self.flood = flood
-        self._writer.goaway(self._highest, code, text.encode())
+        self._announce_end(code, text.encode())
         return _ERROR
+
+    def _announce_end(self, code: int, text: bytes) -> None:
+        # What we say here never grows (§6.8), though refused streams go on counting.
+        if self._highest < self._last_announced:
+            self._last_announced = self._highest
+        self._writer.goaway(self._last_announced, code, text)
 
     # -- windows ------------------------------------------------------------------------------
 
@@ -1130,7 +1146,7 @@ class Http2Connection:
         self._room -= count
         self._writer.data(END_STREAM if last else 0, stream.id, data, start, count)
         self._pings.give(1)
-        self._window_updates.give(4)
+        self._window_updates.give(16)
 
     def _pump(self) -> None:
         """Send what is queued, a frame for each stream in turn, as far as it is allowed."""
@@ -1162,7 +1178,7 @@ class Http2Connection:
             self._write_end(stream, stream.trailers)
         if stream.waiting and stream.queued <= self.options.low_water:
             stream.waiting = False
-            if not stream.closed and not stream.local_ended:
+            if not stream.end_queued:
                 if self._drained is None:
                     self._drained = []
                 self._drained.append(stream)

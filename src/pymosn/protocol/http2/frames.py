@@ -106,7 +106,7 @@ class FrameReader:
         self._missing = 0
 
     def feed(self, data: bytes) -> None:
-        """Take bytes that arrived, once ``next`` has answered ``INCOMPLETE``."""
+        """Take bytes that arrived."""
         pieces = self._pieces
         if pieces is not None:
             # Joined once the frame is complete: a frame that comes byte by byte is copied once.
@@ -116,6 +116,8 @@ class FrameReader:
                 return
             data = b"".join(pieces)
             self._pieces = None
+        elif self._position < self._size:
+            data = self.part(self._position, self._size) + data
         self.buffer = data
         self._position = 0
         self._size = len(data)

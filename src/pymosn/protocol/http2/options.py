@@ -19,7 +19,7 @@ DEFAULT_FLOOD_LIMITS: Final = (
     (1000, 100),  # CVE-2019-9512; every DATA frame gives one back: gRPC measures with pings
     (200, 20),  # CVE-2019-9518
     (1000, 100),  # CVE-2019-9513, and unknown types; a new stream gives four back
-    (1000, 100),  # a DATA frame that we send, and a new stream, give four back
+    (1000, 100),  # a DATA frame that we send, and a new stream, give sixteen back
 )
 """Burst, and tokens a second, in the order of ``FLOODS``."""
 
@@ -101,9 +101,8 @@ class Http2Options:
         scheme: bytes = b"",
     ) -> None:
         """``max_header_bytes`` holds for a decoded field list (431 beyond) and, a frame later,
-        for a block as it comes (the connection ends).
-        ``high_water`` is what a stream queues
-        for its peer's windows before it asks its writer to pause, until ``low_water``.  ``scheme`` is
+        for a block as it comes (the connection ends).  ``high_water`` is what a stream queues for
+        its peer's windows before it asks its writer to pause, until ``low_water``.  ``scheme`` is
         what a client puts in the place of each request's own, unless empty."""
         if not 1 <= initial_window <= MAX_WINDOW or not 1 <= connection_window <= MAX_WINDOW:
             raise ValueError("a window has 1 to 2^31 - 1 bytes")

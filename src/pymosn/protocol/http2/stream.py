@@ -16,10 +16,10 @@ _COALESCED = COALESCED
 class Http2Stream:
     """One stream (RFC 9113 §5).
 
-    It is open until both sides ended it or one reset it; then ``closed`` is true, the connection has
-    forgotten it, and calls that name it do nothing.  ``send_window`` is negative after the peer
-    shrank its windows (§6.9.2).  While ``paused``, bytes that were ``consumed`` are not given back
-    to the peer.
+    It is open until both sides ended it or one reset it; then ``closed`` is true, the connection
+    has forgotten it, and calls that name it do nothing.  ``send_window`` is negative after the
+    peer shrank its windows (§6.9.2).  While ``paused``, bytes that were ``consumed`` are not given
+    back to the peer.
     """
 
     id: int
