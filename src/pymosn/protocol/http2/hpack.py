@@ -96,7 +96,7 @@ _TOKEN_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 _NAME = _table(_TOKEN_BYTES)
 """Field names are tokens without upper case (RFC 9113 §8.2.1)."""
 _TOKEN = _table(_TOKEN_BYTES + b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-# The same as in ``pymosn.protocol.http1``: what one version refuses must not pass through the other.
+# As in ``pymosn.protocol.http1``: what one version refuses must not pass through the other.
 _VALUE = _table(bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100)) + b"\t")
 _TARGET = _table(bytes(range(0x21, 0x7F)) + bytes(range(0x80, 0x100)))
 _HOST_BYTES = _table(
@@ -278,7 +278,7 @@ class HpackDecoder:
         budget = self.max_list_size
         count = self.max_fields
         at = start
-        if (self._required >= 0 or (at < end and raw[at] & 224 == 32)) and at < end:
+        if at < end and (self._required >= 0 or raw[at] & 224 == 32):
             at = self._size_updates(raw, at, end)
             if at < 0:
                 return _COMPRESSION_ERROR
@@ -326,9 +326,7 @@ class HpackDecoder:
             updates += 1
             if size < 0 or size > self._allowed or updates > _MAX_SIZE_UPDATES:
                 return -1
-            if self._required >= 0:
-                if size > self._required:
-                    return -1
+            if size <= self._required:
                 self._required = -1
             self._table.resize(size)
         return -1 if self._required >= 0 else at
@@ -533,9 +531,9 @@ class HpackEncoder:
             self.peer_table_size(DEFAULT_TABLE_SIZE)
 
     def peer_table_size(self, size: int) -> None:
-        """The peer's SETTINGS_HEADER_TABLE_SIZE is ``size``; the next block says what we make of it.
+        """The peer's SETTINGS_HEADER_TABLE_SIZE is ``size``; the next block tells what we use.
 
-        When it changes several times before, that is the smallest and the last (RFC 7541 §4.2).
+        When that changes several times before, it tells the smallest and the last (RFC 7541 §4.2).
         """
         size = min(size, self.max_table_size)
         if size == self._table.limit:
@@ -724,7 +722,10 @@ class HpackEncoder:
 
 
 def _piece(raw: "bytes | bytearray", start: int, end: int) -> bytes:
-    return raw[start:end] if _COMPILED else bytes(raw[start:end])
+    """Return ``raw[start:end]``; sliced through a pointer that is a ``bytes`` already."""
+    if _COMPILED:
+        return raw[start:end]  # type: ignore[return-value]  # as said
+    return bytes(raw[start:end])
 
 
 def _kind_of_name(name: bytes) -> int:
@@ -741,7 +742,7 @@ def _kind_of_name(name: bytes) -> int:
     return _X_MOSN if name.startswith(b"x-mosn-") else _REGULAR
 
 
-def _kind_of_value(kind: int, raw: bytes, start: int, end: int) -> int:
+def _kind_of_value(kind: int, raw: "bytes | bytearray", start: int, end: int) -> int:
     """Return ``kind``, or BAD when ``raw[start:end]`` is no value for it (RFC 9113 §8.2.1, §8.3).
     """
     allowed = _VALUE
@@ -776,7 +777,7 @@ def _kind_of_value(kind: int, raw: bytes, start: int, end: int) -> int:
     return kind
 
 
-def _kind_of_word(kind: int, raw: bytes, at: int, size: int) -> int:
+def _kind_of_word(kind: int, raw: "bytes | bytearray", at: int, size: int) -> int:
     """The values that are one of a few: ``:scheme``, ``:status`` and ``te``."""
     fine = False
     if kind == _STATUS:
@@ -793,8 +794,8 @@ def _kind_of_word(kind: int, raw: bytes, at: int, size: int) -> int:
     return kind if fine else _BAD
 
 
-def _is(raw: bytes, at: int, word: bytes, size: int) -> bool:
-    for index in range(size):
+def _is(raw: "bytes | bytearray", at: int, word: bytes, size: int) -> bool:
+    for index in range(size):  # noqa: SIM110 -- a generator would not compile to a loop
         if raw[at + index] != word[index]:
             return False
     return True
