@@ -407,14 +407,13 @@ class Http2Connection:
         (RFC 8441) that the server does not take."""
         if not self.can_open():
             return None
-        if head.upgrade is not None and head.method == _METHOD_CONNECT:
-            if not self.connect_protocol:
-                return None
+        if head.upgrade is not None and not self.connect_protocol:
+            return None
         stream = self._new_stream(self._next_id)
         self._next_id += 2
         stream.owner = owner
         stream.bodiless = head.method == _METHOD_HEAD
-        stream.connect = head.method == _METHOD_CONNECT
+        stream.connect = head.method == _METHOD_CONNECT or head.upgrade is not None
         stream.local_ended = end
         self._write_block(stream, write_request(self._encoder, head, self.options.scheme), end)
         return stream
