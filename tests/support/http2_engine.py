@@ -53,7 +53,7 @@ class Build:
 
 def installed() -> Build:
     """Return the engine as it is installed: compiled."""
-    names = ("frames", "options", "stream", "connection")
+    names = ("frames", "options", "stream", "settings", "output", "connection")
     modules = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in names}
     return Build(headers_installed(), modules)
 
@@ -67,7 +67,7 @@ def interpreted() -> Build:
         f"{PACKAGE}.heads": headers.heads,
     }
     modules = {}
-    for name in ("frames", "options", "stream", "connection"):
+    for name in ("frames", "options", "stream", "settings", "output", "connection"):
         module = load(f"protocol/http2/{name}.py", f"{PACKAGE}.{name}_interpreted", found)
         found[f"{PACKAGE}.{name}"] = modules[name] = module
     return Build(headers, modules)
@@ -224,8 +224,9 @@ def joined(events: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Return the events with neighbouring pieces of a body joined."""
     result: list[tuple[Any, ...]] = []
     for event in events:
-        if event[0] == "data" and result and result[-1][:2] == event[:2]:
-            if not result[-1][3]:
-                event = ("data", event[1], result.pop()[2] + event[2], event[3])
-        result.append(event)
+        last = result[-1] if result else ("",)
+        if event[0] == "data" and last[:2] == event[:2] and not last[3]:
+            result[-1] = ("data", event[1], last[2] + event[2], event[3])
+        else:
+            result.append(event)
     return result
