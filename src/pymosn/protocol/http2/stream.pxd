@@ -13,7 +13,7 @@ cdef class Http2Stream:
     cdef readonly long send_window, receive_window
     cdef readonly bint local_ended, remote_ended, closed
     cdef public bint paused
-    cdef readonly Py_ssize_t queued
+    cdef readonly Py_ssize_t queued, taken
     cdef bint waiting, bodiless, connect, end_queued
     cdef readonly bint head_received
     cdef readonly long body_left

@@ -31,6 +31,7 @@ class Http2Stream:
     closed: bool
     paused: bool
     queued: int
+    taken: int
     waiting: bool
     head_received: bool
     bodiless: bool
@@ -55,6 +56,8 @@ class Http2Stream:
         self.closed = False
         self.paused = False
         self.queued = 0
+        # Bytes of the queue that have left: whether a peer makes progress.
+        self.taken = 0
         self.waiting = False
         # Client: the final response has arrived; server: the request, with which streams begin.
         self.head_received = False
@@ -99,6 +102,7 @@ class Http2Stream:
         """Drop ``count`` bytes of ``first``."""
         queue: list[bytes] = self._queue  # type: ignore[assignment]  # something was sent of it
         self.queued -= count
+        self.taken += count
         self._offset += count
         if self._offset == len(queue[0]):
             self._offset = 0
