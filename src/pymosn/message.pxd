@@ -37,6 +37,7 @@ cdef class Head:
 
 
 @cython.no_gc
+@cython.final
 cdef class RequestHead(Head):
     cdef public bytes method
     cdef public bytes target
@@ -47,6 +48,7 @@ cdef class RequestHead(Head):
 
 
 @cython.no_gc
+@cython.final
 cdef class ResponseHead(Head):
     cdef public int status
     cdef public bytes reason

@@ -13,6 +13,7 @@ cdef bytes _N_UPGRADE, _N_EXPECT, _N_TE, _N_PROXY_CONNECTION, _N_X_MOSN
 cdef Py_ssize_t _MAX_CHUNK_LINE, _MAX_TRAILER_BYTES, _MAX_CONNECTION_OPTIONS
 
 
+@cython.final
 cdef class MessageReader:
     cdef readonly bint is_request
     cdef public Py_ssize_t max_head

@@ -10,6 +10,7 @@ from pymosn.stream.stream cimport Stream
 from pymosn.stream.variables cimport Variable, lookup_or_setting
 
 
+@cython.final
 cdef class RouteEntry:
     cdef readonly str name, virtual_host
     cdef public int order

@@ -8,6 +8,7 @@ from pymosn.stream.stream cimport StreamReceiver, StreamSender
 cdef int _READY, _WAITING, _OVERFLOW, _CONNECT_FAILED, _CONNECT_TIMEOUT, _EINPROGRESS
 
 
+@cython.final
 cdef class Limits:
     cdef public list pools
     cdef public long max_connections, max_pending, max_requests, max_retries
@@ -43,6 +44,7 @@ cdef class PooledConnection(UpstreamSender):
     cdef bint dead(self) except? 0
 
 
+@cython.final
 cdef class PoolOptions:
     cdef readonly double connect_timeout, idle_timeout
     cdef readonly long max_requests

@@ -1,3 +1,5 @@
+cimport cython
+
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive
@@ -23,6 +25,7 @@ cdef class StreamSender(Handler):
     cdef void resume_input(self)
 
 
+@cython.final
 cdef class ConnectionInfo:
     cdef readonly long id
     cdef readonly bytes peer
