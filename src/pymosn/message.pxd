@@ -1,5 +1,7 @@
 cimport cython
 
+from pymosn.buffer cimport OutputQueue
+
 
 @cython.no_gc
 cdef class Head:
@@ -7,6 +9,7 @@ cdef class Head:
     cdef public Py_ssize_t start
     cdef public Py_ssize_t fields
     cdef public Py_ssize_t end
+    cdef public Py_ssize_t cut_start, cut_end
     cdef public list cuts
     cdef public list added
     cdef public long content_length
@@ -19,13 +22,12 @@ cdef class Head:
     cpdef bint remove(self, bytes name)
     cpdef void add(self, bytes name, bytes value)
     cpdef void set(self, bytes name, bytes value)
+    @cython.locals(cuts=list, position=Py_ssize_t)
     cpdef void cut(self, Py_ssize_t start, Py_ssize_t end)
-    @cython.locals(raw='const unsigned char *', parts=list)
+    @cython.locals(raw='const unsigned char *', output=OutputQueue)
     cpdef bytes lines(self)
-    @cython.locals(
-        raw='const unsigned char *', position=Py_ssize_t, index=Py_ssize_t, cut=Py_ssize_t,
-        cuts=list)
-    cpdef void append_lines(self, list parts, Py_ssize_t start, Py_ssize_t end)
+    @cython.locals(raw=bytes, position=Py_ssize_t, index=Py_ssize_t)
+    cpdef int write_lines(self, OutputQueue output, Py_ssize_t start, Py_ssize_t end) except -1
     @cython.locals(raw='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t)
     cdef Py_ssize_t _find(self, bytes name, Py_ssize_t start)
     @cython.locals(index=Py_ssize_t, cuts=list)

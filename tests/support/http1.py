@@ -150,13 +150,13 @@ def read_every_way(
 
 def encoded_request(codec: Codec, head: Any, tail: bytes = b"") -> bytes:
     """Return the head as it is forwarded."""
-    parts: list[bytes] = []
-    codec.http1.encode_request(head, tail, parts)
-    return b"".join(parts)
+    output = codec.buffer.OutputQueue()
+    codec.http1.write_request(head, tail, output)
+    return bytes(output.joined())
 
 
 def encoded_response(codec: Codec, head: Any, tail: bytes = b"") -> bytes:
     """Return the head as it is forwarded."""
-    parts: list[bytes] = []
-    codec.http1.encode_response(head, tail, parts)
-    return b"".join(parts)
+    output = codec.buffer.OutputQueue()
+    codec.http1.write_response(head, tail, output)
+    return bytes(output.joined())

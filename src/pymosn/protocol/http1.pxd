@@ -1,5 +1,6 @@
 cimport cython
 
+from pymosn.buffer cimport OutputQueue
 from pymosn.message cimport Head, RequestHead, ResponseHead
 
 cdef bint _COMPILED
@@ -7,7 +8,7 @@ cdef int _NEED_DATA, _HEAD, _DATA, _END, _ERROR
 cdef int _NO_BODY, _SIZED, _CHUNK_SIZE, _CHUNK_DATA, _CHUNK_END, _TRAILERS, _UNTIL_CLOSE
 cdef int _HEADS, _FAILED
 cdef bytes _TOKEN, _VALUE, _TARGET, _HOST, _INTERESTING, _HEX
-cdef bytes _GET, _HTTP, _OK, _HEAD_METHOD
+cdef bytes _CRLF, _GET, _HTTP, _OK, _HEAD_METHOD
 cdef bytes _N_HOST, _N_CONTENT_LENGTH, _N_CONNECTION, _N_KEEP_ALIVE, _N_TRANSFER_ENCODING
 cdef bytes _N_UPGRADE, _N_EXPECT, _N_TE, _N_PROXY_CONNECTION, _N_X_MOSN
 cdef Py_ssize_t _MAX_CHUNK_LINE, _MAX_TRAILER_BYTES, _MAX_CONNECTION_OPTIONS
@@ -121,9 +122,9 @@ cdef class MessageReader:
     cdef int _fail(self, int status, str reason) except -2
 
 
-cpdef void encode_request(RequestHead head, bytes tail, list parts)
-cpdef void encode_response(ResponseHead head, bytes tail, list parts)
-cdef void _append_head(Head head, bytes tail, list parts, Py_ssize_t start)
+cpdef int write_request(RequestHead head, bytes tail, OutputQueue output) except -1
+cpdef int write_response(ResponseHead head, bytes tail, OutputQueue output) except -1
+cdef int _write_head(Head head, bytes tail, OutputQueue output, Py_ssize_t start) except -1
 cpdef bytes chunk_prefix(Py_ssize_t size)
 cpdef bytes last_chunk(Head trailers)
 @cython.locals(index=Py_ssize_t)

@@ -12,6 +12,7 @@ Counterpart: ``pymosn.stream.http1_server`` and ``http1_client`` connect it to s
 from types import MappingProxyType
 from typing import Final
 
+from pymosn.buffer import OutputQueue
 from pymosn.message import Head, RequestHead, ResponseHead
 
 NEED_DATA: Final = 0
@@ -326,6 +327,7 @@ class MessageReader:
         head.start = start
         head.fields = at + 10
         head.content_length = -1
+        head.cut_end = 0
         head.cuts = None
         head.added = None
         head.upgrade = None
@@ -390,6 +392,7 @@ class MessageReader:
         head.raw = data
         head.start = start
         head.content_length = -1
+        head.cut_end = 0
         head.cuts = None
         head.added = None
         head.upgrade = None
@@ -883,6 +886,7 @@ class MessageReader:
         trailers.raw = self.buffer
         trailers.fields = self.position
         trailers.content_length = -1
+        trailers.cut_end = 0
         trailers.cuts = None
         trailers.added = None
         trailers.upgrade = None
@@ -931,40 +935,35 @@ class MessageReader:
 # -- writing ------------------------------------------------------------------------------------
 
 
-def encode_request(head: RequestHead, tail: bytes, parts: list[bytes]) -> None:
-    """Append the head as an HTTP/1.1 origin wants it; ``tail`` is complete lines to add.
+def write_request(head: RequestHead, tail: bytes, output: OutputQueue) -> None:
+    """Queue the head as an HTTP/1.1 origin wants it; ``tail`` is complete lines to add.
 
     A head whose start line nobody changed keeps the bytes it came in.
     """
     if head.start >= 0 and head.minor == 1:
-        if head.start == 0 and head.cuts is None and not head.added and not tail:
-            if head.end + 2 == len(head.raw):
-                parts.append(head.raw)
-                return
-        _append_head(head, tail, parts, head.start)
+        _write_head(head, tail, output, head.start)
     else:
-        parts.append(b"%b %b HTTP/1.1\r\n" % (head.method, head.target))
-        _append_head(head, tail, parts, head.fields)
+        output.add(b"%b %b HTTP/1.1\r\n" % (head.method, head.target))
+        _write_head(head, tail, output, head.fields)
 
 
-def encode_response(head: ResponseHead, tail: bytes, parts: list[bytes]) -> None:
-    """Append the head as an HTTP/1.x client wants it; ``tail`` is complete lines to add."""
+def write_response(head: ResponseHead, tail: bytes, output: OutputQueue) -> None:
+    """Queue the head as an HTTP/1.x client wants it; ``tail`` is complete lines to add."""
     if head.start >= 0 and head.minor == 1:
-        _append_head(head, tail, parts, head.start)
+        _write_head(head, tail, output, head.start)
     else:
-        parts.append(b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason or reason(head.status)))
-        _append_head(head, tail, parts, head.fields)
+        output.add(b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason or reason(head.status)))
+        _write_head(head, tail, output, head.fields)
 
 
-def _append_head(head: Head, tail: bytes, parts: list[bytes], start: int) -> None:
-    """Append the lines from ``start`` on and the blank line behind them."""
+def _write_head(head: Head, tail: bytes, output: OutputQueue, start: int) -> None:
+    """Queue the lines from ``start`` on and the blank line behind them."""
     if not head.added and not tail and head.end > 0:
-        head.append_lines(parts, start, head.end + 2)
-        return
-    head.append_lines(parts, start, head.end)
-    if tail:
-        parts.append(tail)
-    parts.append(b"\r\n")
+        head.write_lines(output, start, head.end + 2)
+    else:
+        head.write_lines(output, start, head.end)
+        output.add(tail)
+        output.add(_CRLF)
 
 
 def chunk_prefix(size: int) -> bytes:
@@ -998,6 +997,7 @@ def _name_is(raw: bytes, at: int, name: bytes, size: int) -> bool:
     return True
 
 
+_CRLF = b"\r\n"
 _GET = b"GET"
 _HTTP = b"http"
 _OK = b"OK"

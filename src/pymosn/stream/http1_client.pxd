@@ -4,7 +4,7 @@ from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactor, Timer
 from pymosn.network.splice cimport Splice
-from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, encode_request, last_chunk
+from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, last_chunk, write_request
 from pymosn.stream.pool cimport ConnectionPool, PooledConnection
 from pymosn.stream.stream cimport StreamReceiver, StreamSender
 
@@ -31,7 +31,7 @@ cdef class Http1ClientConnection(PooledConnection):
     cdef void close_idle(self)
     cdef bint dead(self) except? 0
 
-    @cython.locals(request=RequestHead, tail=bytes, parts=list)
+    @cython.locals(request=RequestHead, tail=bytes)
     cdef void send_headers(self, Head head, bint end)
     @cython.locals(go_on=bint)
     cdef bint send_data(self, bytes data, bint end) except? 0

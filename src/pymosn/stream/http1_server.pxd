@@ -4,7 +4,7 @@ from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.network.splice cimport Splice
-from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, encode_response, last_chunk
+from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, last_chunk, write_response
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
 
 cdef Py_ssize_t _READ_SIZE
@@ -67,7 +67,6 @@ cdef class Http1ServerConnection(StreamSender):
     cdef void pause_input(self)
     cdef void resume_input(self)
 
-    @cython.locals(parts=list)
     cdef void _write_head(self, ResponseHead head, bytes tail)
     @cython.locals(event=int)
     cdef void _advance(self)
