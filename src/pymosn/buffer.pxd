@@ -1,29 +1,29 @@
 cimport cython
+from cpython.object cimport PyObject
+
+cdef enum:
+    INLINE = 4      # parts that need no memory of their own: a head, its end, a body
+    SPARE = 64      # room that an empty queue may keep
+
+
+cdef struct Part:
+    PyObject *data
+    const char *start
+    Py_ssize_t size
 
 
 @cython.final
-@cython.no_gc
-@cython.freelist(256)
-cdef class Piece:
-    cdef readonly bytes data
-    cdef readonly Py_ssize_t start, end
-    cdef readonly Piece next
-
-
-@cython.final
-@cython.no_gc
 cdef class OutputQueue:
-    cdef readonly Piece first
-    cdef Piece last
-    cdef readonly Py_ssize_t size
+    cdef readonly Py_ssize_t size, count
     cdef readonly bint closed
+    cdef Part *_parts
+    cdef Part _inline[INLINE]
+    cdef Py_ssize_t _first, _room
 
     cpdef int add(self, bytes data) except -1
-    @cython.locals(piece=Piece)
     cpdef int add_part(self, bytes data, Py_ssize_t start, Py_ssize_t end) except -1
-    @cython.locals(piece=Piece, length=Py_ssize_t)
-    cdef void drop(self, Py_ssize_t count) noexcept
-    cdef void clear(self) noexcept
-    cdef void close(self) noexcept
-    @cython.locals(parts=list, piece=Piece)
-    cpdef bytes joined(self)
+    cdef const Part *parts(self) noexcept
+    cpdef int drop(self, Py_ssize_t count) except -1
+    cpdef int clear(self) except -1
+    cpdef close(self)
+    cdef int _make_room(self) except -1

@@ -111,16 +111,18 @@ class Head:
         if self.cut_end == 0:
             self.cut_start = start
             self.cut_end = end
-            return
-        cuts = self.cuts
-        if cuts is None:
-            if start == self.cut_end:
-                self.cut_end = end
-                return
-            cuts = self.cuts = []
+        elif start == self.cut_end and self.cuts is None:
+            self.cut_end = end
+        else:
+            self._cut_more(start, end)
+
+    def _cut_more(self, start: int, end: int) -> None:
+        if self.cuts is None:
+            self.cuts = []
         if start < self.cut_start:
             start, self.cut_start = self.cut_start, start
             end, self.cut_end = self.cut_end, end
+        cuts = self.cuts
         position = len(cuts)
         while position > 0 and cuts[position - 2] > start:
             position -= 2

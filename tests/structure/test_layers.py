@@ -5,7 +5,8 @@ import pytest
 from tests.structure.source import EXAMPLES, imports, modules
 
 LAYERS = (
-    ("errors", "buffer", "message", "snapshot", "observe.metrics"),
+    ("buffer",),
+    ("errors", "message", "snapshot", "observe.metrics"),
     ("network", "protocol"),
     ("stream",),
     ("observe.accesslog",),  # renders streams, so it is not with the rest of ``observe``

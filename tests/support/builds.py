@@ -15,13 +15,10 @@ _SOURCES = Path(pymosn.__file__).parent
 
 
 class Codec:
-    """``pymosn.protocol.http1`` and what it uses: ``pymosn.message`` and ``pymosn.buffer``."""
+    """``pymosn.protocol.http1`` and the ``pymosn.message`` that it uses."""
 
-    def __init__(
-        self, name: str, buffer: ModuleType, message: ModuleType, http1: ModuleType
-    ) -> None:
+    def __init__(self, name: str, message: ModuleType, http1: ModuleType) -> None:
         self.name = name
-        self.buffer = buffer
         self.message = message
         self.http1 = http1
 
@@ -33,7 +30,6 @@ def installed() -> Codec:
     """Return the codec as it is installed: compiled."""
     return Codec(
         "compiled",
-        importlib.import_module("pymosn.buffer"),
         importlib.import_module("pymosn.message"),
         importlib.import_module("pymosn.protocol.http1"),
     )
@@ -41,12 +37,11 @@ def installed() -> Codec:
 
 def interpreted() -> Codec:
     """Load the sources of the codec beside the compiled modules."""
-    buffer = _load("buffer.py", "pymosn_interpreted.buffer", {})
-    loaded = {"pymosn.buffer": buffer}
-    message = _load("message.py", "pymosn_interpreted.message", loaded)
-    loaded["pymosn.message"] = message
-    http1 = _load("protocol/http1.py", "pymosn_interpreted.protocol.http1", loaded)
-    return Codec("interpreted", buffer, message, http1)
+    message = _load("message.py", "pymosn_interpreted.message", {})
+    http1 = _load(
+        "protocol/http1.py", "pymosn_interpreted.protocol.http1", {"pymosn.message": message}
+    )
+    return Codec("interpreted", message, http1)
 
 
 def _load(path: str, name: str, instead: dict[str, ModuleType]) -> ModuleType:

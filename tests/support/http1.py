@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from pymosn.buffer import OutputQueue
 from tests.support.builds import Codec
 
 Event = tuple[Any, ...]
@@ -150,13 +151,13 @@ def read_every_way(
 
 def encoded_request(codec: Codec, head: Any, tail: bytes = b"") -> bytes:
     """Return the head as it is forwarded."""
-    output = codec.buffer.OutputQueue()
+    output = OutputQueue()
     codec.http1.write_request(head, tail, output)
-    return bytes(output.joined())
+    return output.joined()
 
 
 def encoded_response(codec: Codec, head: Any, tail: bytes = b"") -> bytes:
     """Return the head as it is forwarded."""
-    output = codec.buffer.OutputQueue()
+    output = OutputQueue()
     codec.http1.write_response(head, tail, output)
-    return bytes(output.joined())
+    return output.joined()

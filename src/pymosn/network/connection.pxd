@@ -46,17 +46,17 @@ cdef class Connection(Source):
     cdef bint written(self) noexcept
     cdef void end_write(self)
     cdef void pause_reading(self) noexcept
-    cdef void resume_reading(self)
-    cdef void continue_reading(self)
+    cdef int resume_reading(self) except -1
+    cdef int continue_reading(self) except -1
     @cython.locals(transfer=Transfer)
     cdef Py_ssize_t unsent(self)
     @cython.locals(transfer=Transfer)
-    cdef bint holds_back(self)
+    cdef bint holds_back(self) except -1
     cpdef void close(self)
     @cython.locals(transfer=Transfer)
     cdef void close_lingering(self)
     cpdef void abort(self)
-    cdef void fail(self, int error)
+    cdef int fail(self, int error) except -1
 
     @cython.locals(transfer=Transfer)
     cdef void on_events(self, unsigned int events)
@@ -66,7 +66,7 @@ cdef class Connection(Source):
     cdef void flush(self)
 
     @cython.locals(handler=Handler)
-    cdef void _sent(self, Py_ssize_t count)
+    cdef int _sent(self, Py_ssize_t count) except -1
     @cython.locals(handler=Handler, transfer=Transfer)
     cdef void _settle(self)
     @cython.locals(reads=int, size=Py_ssize_t, data=bytes, handler=Handler, transfer=Transfer)

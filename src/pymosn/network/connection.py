@@ -134,7 +134,7 @@ class Connection(Source):
 
     def written(self) -> bool:
         """Send what was added to ``output``, soon.  Answers as ``write`` does."""
-        if not self.connecting and self.output.first is not None:
+        if not self.connecting and self.output.size > 0:
             self._reactor.flush_soon(self)
         if self.output.size > _HIGH_WATER and not self.output.closed:
             self.above_high_water = True
@@ -181,7 +181,7 @@ class Connection(Source):
         if self.closed:
             return
         self.close_when_flushed = True
-        if self.output.first is None:
+        if self.output.size == 0:
             self._shut(0)
         elif not self.connecting:
             self._reactor.flush_soon(self)
@@ -228,8 +228,8 @@ class Connection(Source):
         if self.connecting:
             self._finish_connecting(events)
             return
-        if events & _OUT and (self.output.first is not None or self.incoming is not None):
-            if self.output.first is not None:
+        if events & _OUT and (self.output.size > 0 or self.incoming is not None):
+            if self.output.size > 0:
                 self.flush()
             else:
                 transfer: Transfer = self.incoming  # type: ignore[assignment]  # as tested above
@@ -253,7 +253,7 @@ class Connection(Source):
             self._read()
 
     def on_timer(self, timer: Timer) -> None:
-        if self.output.first is not None and self.bytes_written != self._linger_progress:
+        if self.output.size > 0 and self.bytes_written != self._linger_progress:
             # The peer is still taking our reply.
             self._linger_progress = self.bytes_written
             self._reactor.arm(timer, self, LINGER_SECONDS)
@@ -264,7 +264,7 @@ class Connection(Source):
         """Send queued output until the kernel takes no more."""
         if self.closed or self.connecting:
             return
-        while self.output.first is not None:
+        while self.output.size > 0:
             count = self._reactor.send(self.fd, self.output)
             if count <= 0:
                 if count < 0:
@@ -289,7 +289,7 @@ class Connection(Source):
             self.above_high_water = False
             handler = self.handler
             handler.on_drained()
-            if self.output.first is not None or self.closed:
+            if self.output.size > 0 or self.closed:
                 return
         if self.close_when_flushed:
             self._shut(0)

@@ -54,6 +54,7 @@ cdef class Reactor:
     cdef list _deferred
     cdef Source _first_flush
     cdef Source _last_flush
+    cdef Source _acting
 
     # pipes for splice.py to use again
     cdef readonly list spare_pipes
@@ -79,6 +80,7 @@ cdef class Reactor:
     cdef int turn(self, int timeout_ms) except -1
     cdef Source _source_of(self, unsigned long long tag)
     cdef Source _next_flush(self)
+    cdef int _flush_pending(self) except -1
     cdef void _run_flushes(self)
     cdef void _run_deferred(self)
     cdef void _run_timers(self)

@@ -17,7 +17,7 @@ from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from pymosn.buffer cimport OutputQueue, Piece
+from pymosn.buffer cimport OutputQueue, Part
 
 import os
 import sys
@@ -422,18 +422,19 @@ cdef class Reactor:
             count = 0
         index = 0
         while index < count:
-            # Entering the guard costs more than an event's dispatch: once for all that go well.
+            # Entering the guard costs as much as dispatching: once for all that go well.
             try:
                 while index < count:
                     index += 1
                     source = self._source_of(events[index - 1].data.u64)
                     if source is not None:
+                        self._acting = source
                         source.on_events(events[index - 1].events)
-                        if self._first_flush is not None:
-                            self._run_flushes()
+                        self._flush_pending()
             except Exception:
-                self._report(source)
+                self._report(self._acting)
                 self._run_flushes()
+        self._acting = None
         self._run_timers()
         if PyList_GET_SIZE(self._deferred):
             self._run_deferred()
@@ -462,16 +463,20 @@ cdef class Reactor:
         source.flush_pending = False
         return source
 
-    cdef void _run_flushes(self):
-        cdef Source source = None
+    cdef int _flush_pending(self) except -1:
+        """Flush who asked for it; the source whose flush raises is ``_acting``."""
         # A flush that fails may close other connections, which may have output of their own.
         while self._first_flush is not None:
+            self._acting = self._next_flush()
+            self._acting.flush()
+        return 0
+
+    cdef void _run_flushes(self):
+        while self._first_flush is not None:
             try:
-                while self._first_flush is not None:
-                    source = self._next_flush()
-                    source.flush()
+                self._flush_pending()
             except Exception:
-                self._report(source)
+                self._report(self._acting)
 
     cdef void _run_deferred(self):
         cdef list work = self._deferred
@@ -602,15 +607,13 @@ cdef class Reactor:
         cdef iovec vectors[VECTORS]
         cdef msghdr message
         cdef size_t total = 0, used = 0
-        cdef int count = 0, index
+        cdef int count = <int>min(queue.count, <Py_ssize_t>VECTORS), index
         cdef ssize_t sent
-        cdef Piece piece = queue.first
-        while piece is not None and count < VECTORS:
-            vectors[count].iov_base = PyBytes_AS_STRING(piece.data) + piece.start
-            vectors[count].iov_len = piece.end - piece.start
-            total += vectors[count].iov_len
-            count += 1
-            piece = piece.next
+        cdef const Part *parts = queue.parts()
+        for index in range(count):
+            vectors[index].iov_base = <void *>parts[index].start
+            vectors[index].iov_len = parts[index].size
+            total += parts[index].size
         if count > 1 and total <= GATHER:
             for index in range(count):
                 memcpy(self._scratch + used, vectors[index].iov_base, vectors[index].iov_len)

@@ -27,14 +27,14 @@ cdef class Http1ClientConnection(PooledConnection):
     @cython.locals(pool=Http1Pool, reactor=Reactor, fd=int)
     cdef void open(self)
     cdef void attach(self, StreamReceiver receiver)
-    cdef bint reused(self)
+    cdef bint reused(self) except -1
     cdef void close_idle(self)
-    cdef bint dead(self) except? 0
+    cdef bint dead(self) except -1
 
     @cython.locals(request=RequestHead, tail=bytes)
     cdef void send_headers(self, Head head, bint end)
     @cython.locals(go_on=bint)
-    cdef bint send_data(self, bytes data, bint end) except? 0
+    cdef bint send_data(self, bytes data, bint end) except -1
     cdef void send_trailers(self, Head trailers)
     cdef Connection splice_target(self)
     cdef void reset(self)
@@ -60,7 +60,7 @@ cdef class Http1ClientConnection(PooledConnection):
     cdef void _splice_body(self, StreamReceiver receiver)
     cdef void _lose(self, int reason)
     cdef void _end_tunnel(self)
-    cdef void _stop_timer(self)
+    cdef int _stop_timer(self) except -1
 
 
 cdef class Http1Pool(ConnectionPool):

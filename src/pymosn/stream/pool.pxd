@@ -15,7 +15,7 @@ cdef class Limits:
     cdef public long connections, pending, requests, retries
 
     cpdef void configure(self, long connections, long pending, long requests, long retries)
-    cdef bint connection_allowed(self) except? 0
+    cdef bint connection_allowed(self) except -1
 
 
 cdef class UpstreamSender(StreamSender):
@@ -23,7 +23,7 @@ cdef class UpstreamSender(StreamSender):
     cdef readonly bint response_begun
 
     cdef void attach(self, StreamReceiver receiver)
-    cdef bint reused(self)
+    cdef bint reused(self) except -1
     cdef Connection host_connection(self)
 
 
@@ -41,7 +41,7 @@ cdef class PooledConnection(UpstreamSender):
     cdef Connection host_connection(self)
     cdef void open(self)
     cdef void close_idle(self)
-    cdef bint dead(self) except? 0
+    cdef bint dead(self) except -1
 
 
 @cython.final
@@ -72,19 +72,19 @@ cdef class ConnectionPool(Reactive):
     @cython.locals(idle=list, candidate=PooledConnection, limits=Limits)
     cdef int acquire(self, PoolWaiter waiter, bint careful) except -2
     cdef void cancel(self, PoolWaiter waiter)
-    cdef void release(self, PooledConnection connection)
+    cdef int release(self, PooledConnection connection) except -1
     cpdef void drain(self)
     @cython.locals(oldest=PooledConnection)
-    cpdef bint evict_idle(self)
+    cpdef bint evict_idle(self) except -1
     cpdef long idle_count(self)
 
-    cdef void connected(self, PooledConnection connection)
+    cdef int connected(self, PooledConnection connection) except -1
     @cython.locals(waiter=PoolWaiter)
-    cdef void connect_failed(self, bint timed_out)
+    cdef int connect_failed(self, bint timed_out) except -1
     @cython.locals(inner=Connection)
-    cdef void closed(self, PooledConnection connection, bint remote, bint active)
+    cdef int closed(self, PooledConnection connection, bint remote, bint active) except -1
     @cython.locals(limit=long, left=long, oldest=PooledConnection)
     cdef void on_timer(self, Timer timer)
-    cdef bint _open_one(self) except? 0
+    cdef bint _open_one(self) except -1
     @cython.locals(waiter=PoolWaiter)
-    cdef void _serve_next(self, PooledConnection connection)
+    cdef int _serve_next(self, PooledConnection connection) except -1

@@ -17,7 +17,7 @@ cdef class StreamReceiver(Reactive):
 
 cdef class StreamSender(Handler):
     cdef void send_headers(self, Head head, bint end)
-    cdef bint send_data(self, bytes data, bint end) except? 0
+    cdef bint send_data(self, bytes data, bint end) except -1
     cdef void send_trailers(self, Head trailers)
     cdef Connection splice_target(self)
     cdef void reset(self)
@@ -55,7 +55,7 @@ cdef class Stream(StreamReceiver):
     cdef public dict variables
     cdef readonly int attempts
 
-    cpdef void begin(self, ConnectionInfo connection, long now)
+    cpdef void begin(self, ConnectionInfo connection, long now) noexcept
     cpdef object variable(self, str name)
     cpdef void set_variable(self, str name, object value)
 
