@@ -43,6 +43,7 @@ cdef class Connection(Source):
 
     cdef void open(self, int fd, bint connecting)
     cdef int write(self, bytes data) except -1
+    cdef int write_all(self, list parts) except -1
     cdef bint written(self) noexcept
     cdef void end_write(self)
     cdef void pause_reading(self) noexcept

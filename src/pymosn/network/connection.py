@@ -132,6 +132,12 @@ class Connection(Source):
         self.output.add(data)
         return self.written()
 
+    def write_all(self, parts: list[bytes]) -> bool:
+        """Queue several pieces.  Answers as ``write`` does."""
+        for part in parts:
+            self.output.add(part)
+        return self.written()
+
     def written(self) -> bool:
         """Send what was added to ``output``, soon.  Answers as ``write`` does."""
         if not self.connecting and self.output.size > 0:

@@ -1,8 +1,9 @@
 cimport cython
 
-from pymosn.network.connection cimport Connection
+from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.observe.metrics cimport UpstreamStats
+from pymosn.protocol.http2.options cimport Http2Options
 from pymosn.stream.stream cimport StreamReceiver, StreamSender
 
 cdef int _READY, _WAITING, _OVERFLOW, _CONNECT_FAILED, _CONNECT_TIMEOUT, _EINPROGRESS
@@ -39,9 +40,25 @@ cdef class PooledConnection(UpstreamSender):
     cdef long idle_since
 
     cdef Connection host_connection(self)
-    cdef void open(self)
+    cdef void begin(self)
+    cdef UpstreamSender lend(self)
+    cdef int room(self) noexcept
+    cdef bint busy(self) noexcept
     cdef void close_idle(self)
     cdef bint dead(self) except -1
+
+
+cdef class Dial(Handler):
+    cdef ConnectionPool pool
+    cdef Connection connection
+    cdef Timer _timer
+    cdef bint _timed_out
+
+    @cython.locals(pool=ConnectionPool, reactor=Reactor, fd=int)
+    cdef bint begin(self) except -1
+    cdef void on_connected(self)
+    cdef void on_timer(self, Timer timer)
+    cdef void on_closed(self, int error)
 
 
 @cython.final
@@ -50,6 +67,7 @@ cdef class PoolOptions:
     cdef readonly long max_requests
     cdef readonly int mark
     cdef readonly Py_ssize_t max_head
+    cdef readonly Http2Options http2
 
 
 cdef class ConnectionPool(Reactive):
@@ -60,31 +78,39 @@ cdef class ConnectionPool(Reactive):
     cdef public Limits limits
     cdef public UpstreamStats stats
     cdef list _idle
+    cdef list _shared
     cdef list _pending
     cdef Timer _timer
     cdef bint _timer_armed
     cdef readonly bint draining
     cdef readonly long connecting
+    cdef readonly long streams_expected
 
-    cdef PooledConnection connect(self)
+    cdef PooledConnection codec(self, Connection connection)
     @cython.locals(reactor=Reactor, fd=int)
     cdef int dial(self) except -2
-    @cython.locals(idle=list, candidate=PooledConnection, limits=Limits)
+    @cython.locals(idle=list, shared=list, candidate=PooledConnection, limits=Limits)
     cdef int acquire(self, PoolWaiter waiter, bint careful) except -2
     cdef void cancel(self, PoolWaiter waiter)
     cdef int release(self, PooledConnection connection) except -1
+    cdef void share(self, PooledConnection connection)
+    cdef int withdraw(self, PooledConnection connection) except -1
     cpdef void drain(self)
-    @cython.locals(oldest=PooledConnection)
+    @cython.locals(oldest=PooledConnection, connection=PooledConnection)
     cpdef bint evict_idle(self) except -1
+    @cython.locals(count=long, connection=PooledConnection)
     cpdef long idle_count(self)
 
-    cdef int connected(self, PooledConnection connection) except -1
-    @cython.locals(waiter=PoolWaiter)
-    cdef int connect_failed(self, bint timed_out) except -1
+    cdef int connected(self, Connection connection) except -1
+    @cython.locals(waiter=PoolWaiter, index=long)
+    cdef void connect_failed(self, bint timed_out)
     @cython.locals(inner=Connection)
     cdef int closed(self, PooledConnection connection, bint remote, bint active) except -1
-    @cython.locals(limit=long, left=long, oldest=PooledConnection)
+    @cython.locals(limit=long, left=long, oldest=PooledConnection, connection=PooledConnection)
     cdef void on_timer(self, Timer timer)
+    cdef int _grow_old(self, PooledConnection connection) except -1
+    cdef int _watch_idle(self, double seconds) except -1
+    cdef bint _connecting_suffices(self, long more=*) except -1
     cdef bint _open_one(self) except -1
     @cython.locals(waiter=PoolWaiter)
     cdef int _serve_next(self, PooledConnection connection) except -1
