@@ -61,4 +61,4 @@ cdef class FrameWriter:
     @cython.locals(size=Py_ssize_t, gathered=bytearray)
     cdef void _append(self, bytes payload)
     @cython.locals(raw='unsigned char *', gathered=bytearray)
-    cdef int _word(self, unsigned int value) except -1
+    cdef void _word(self, unsigned int value)

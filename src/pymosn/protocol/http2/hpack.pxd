@@ -130,13 +130,13 @@ cdef class HpackEncoder:
     @cython.locals(table=DynamicTable, age=long)
     cdef void _append(self, Line entry, list parts)
     @cython.locals(name=bytes, value=bytes, index=Py_ssize_t)
-    cdef int _insert(self, Line entry, list parts) except -1
+    cdef void _insert(self, Line entry, list parts)
     @cython.locals(name=bytes, value=bytes, entry=Line)
     cdef Line _learn(self, bytes line, list parts)
     @cython.locals(entry=Line, index=Py_ssize_t, never=bint, literal=bytes)
     cdef Line _line(self, bytes line, bytes name, bytes value)
     @cython.locals(table=DynamicTable, index=Py_ssize_t, entry=Line)
-    cdef int _forget(self) except -1
+    cdef void _forget(self)
 
 
 cdef bytes _piece(const unsigned char *raw, Py_ssize_t start, Py_ssize_t end)

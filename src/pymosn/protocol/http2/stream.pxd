@@ -30,5 +30,5 @@ cdef class Http2Stream:
     cdef bytes first(self)
     cdef Py_ssize_t offset(self) noexcept
     @cython.locals(queue=list)
-    cdef int sent(self, Py_ssize_t count) except -1
+    cdef void sent(self, Py_ssize_t count)
     cdef void clear(self) noexcept
