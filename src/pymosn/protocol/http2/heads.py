@@ -157,7 +157,8 @@ def _cookie(crumbs: list[Field]) -> bytes:
     """Return the one Cookie line that HTTP/1.1 allows (RFC 9113 §8.2.3)."""
     if len(crumbs) == 1:
         return crumbs[0].line
-    return b"cookie: " + b"; ".join([crumb.content() for crumb in crumbs]) + _CRLF
+    values = [crumb.content() for crumb in crumbs if crumb.size > _EMPTY_COOKIE]
+    return b"cookie: " + b"; ".join(values) + _CRLF
 
 
 def read_response(fields: list[Field]) -> ResponseHead | None:
@@ -282,6 +283,8 @@ _CRLF = b"\r\n"
 _NO_HOST = b"Host: \r\n"
 _N_HOST = b"host"
 _N_CONTENT_LENGTH = b"content-length"
+_EMPTY_COOKIE = 38
+"""The size of a field ``cookie`` without a value."""
 _STAR = b"*"
 _HTTP = b"http"
 _CONNECT = b"CONNECT"
