@@ -67,7 +67,7 @@ def _pairs(data: bytes) -> Pairs:
 
 
 def _heads(headers: HeaderCodec, pairs: Pairs, end: bool) -> tuple[Any, Any, Any]:
-    fields = [headers.hpack.Field(name, value) for name, value in pairs]
+    fields = [headers.fields.Field(name, value) for name, value in pairs]
     heads = headers.heads
     return heads.read_request(fields, end), heads.read_response(fields), heads.read_trailers(fields)
 

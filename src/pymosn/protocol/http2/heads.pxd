@@ -1,7 +1,8 @@
 cimport cython
 
 from pymosn.message cimport Head, RequestHead, ResponseHead
-from pymosn.protocol.http2.hpack cimport Field, HpackEncoder
+from pymosn.protocol.http2.fields cimport Field
+from pymosn.protocol.http2.hpack cimport HpackEncoder
 
 cdef int _REGULAR, _NO_TRAILER, _X_MOSN, _COOKIE, _HOST, _CONTENT_LENGTH, _TE
 cdef int _METHOD, _SCHEME, _AUTHORITY, _PATH, _STATUS, _PROTOCOL, _BAD

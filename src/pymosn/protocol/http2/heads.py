@@ -11,7 +11,7 @@ trailers are left out there, as they are in HTTP/1.
 """
 
 from pymosn.message import Head, RequestHead, ResponseHead
-from pymosn.protocol.http2.hpack import (
+from pymosn.protocol.http2.fields import (
     AUTHORITY,
     BAD,
     CONTENT_LENGTH,
@@ -27,8 +27,8 @@ from pymosn.protocol.http2.hpack import (
     TE,
     X_MOSN,
     Field,
-    HpackEncoder,
 )
+from pymosn.protocol.http2.hpack import HpackEncoder
 
 _REGULAR = REGULAR
 _NO_TRAILER = NO_TRAILER

@@ -18,7 +18,7 @@ EXTENDED: Pairs = (
 
 
 def fields(headers: HeaderCodec, pairs: Pairs) -> list[Any]:
-    return [headers.hpack.Field(name, value) for name, value in pairs]
+    return [headers.fields.Field(name, value) for name, value in pairs]
 
 
 def request(headers: HeaderCodec, pairs: Pairs, end: bool = False) -> Any:

@@ -48,7 +48,7 @@ def http1_response(headers: HeaderCodec, data: bytes) -> Any:
 
 
 def fields(headers: HeaderCodec, given: Pairs) -> list[Any]:
-    return [headers.hpack.Field(name, value) for name, value in given]
+    return [headers.fields.Field(name, value) for name, value in given]
 
 
 class TestRequest:

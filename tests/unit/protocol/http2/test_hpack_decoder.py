@@ -366,7 +366,7 @@ class TestKinds:
     @pytest.mark.parametrize(("name", "value", "kind"), KINDS)
     def test_good(self, headers: HeaderCodec, name: bytes, value: bytes, kind: str) -> None:
         for field in self._forms(headers, name, value):
-            assert field.kind == getattr(headers.hpack, kind)
+            assert field.kind == getattr(headers.fields, kind)
             assert (field.name, field.value) == (name, value)
             assert field.size == len(name) + len(value) + 32
             if name == b":authority":
@@ -379,24 +379,24 @@ class TestKinds:
     @pytest.mark.parametrize(("name", "value"), BAD)
     def test_bad(self, headers: HeaderCodec, name: bytes, value: bytes) -> None:
         for field in self._forms(headers, name, value):
-            assert field.kind == headers.hpack.BAD
+            assert field.kind == headers.fields.BAD
             assert (field.name, field.value) == (name, value)
 
     def test_every_octet(self, headers: HeaderCodec) -> None:
         """In names and values alike: what HTTP/1's reader refuses, and upper case in names."""
         token = set(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
         for octet in range(256):
-            name = headers.hpack.Field(b"a" + bytes([octet]), b"")
-            assert (name.kind == headers.hpack.REGULAR) == (octet in token)
-            value = headers.hpack.Field(b"a", b"b" + bytes([octet]) + b"c")
+            name = headers.fields.Field(b"a" + bytes([octet]), b"")
+            assert (name.kind == headers.fields.REGULAR) == (octet in token)
+            value = headers.fields.Field(b"a", b"b" + bytes([octet]) + b"c")
             fine = octet == 9 or (octet >= 32 and octet != 127)
-            assert (value.kind == headers.hpack.REGULAR) == fine
+            assert (value.kind == headers.fields.REGULAR) == fine
 
     @staticmethod
     def _forms(headers: HeaderCodec, name: bytes, value: bytes) -> list[Any]:
         """Made directly; decoded with its name, with an indexed name, and indexed; coded."""
         decoder = headers.hpack.HpackDecoder()
-        fields = [headers.hpack.Field(name, value)]
+        fields = [headers.fields.Field(name, value)]
         coded = b"\x00" + b"".join(
             [string(headers.huffman.encode(text), coded=True) for text in (name, value)]
         )
