@@ -30,6 +30,7 @@ cdef class KnownName:
     cdef readonly int kind, policy
     cdef readonly Py_ssize_t index
     cdef readonly tuple values
+    cdef readonly bytes literal, never_literal
 
 
 @cython.final

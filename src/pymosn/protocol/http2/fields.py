@@ -105,19 +105,30 @@ class KnownName:
     """What is known of a name from the start.
 
     ``index`` is the first of the name in the static table, 0 when it is not there; ``values`` are
-    those that the table has from ``index`` on.
+    those that the table has from ``index`` on.  ``literal`` is how a literal that is not indexed
+    begins, up to its value, ``never_literal`` how one does that nobody may index.
     """
 
     kind: int
     policy: int
     index: int
     values: tuple[bytes, ...]
+    literal: bytes
+    never_literal: bytes
 
-    def __init__(self, kind: int, policy: int, index: int, values: tuple[bytes, ...]) -> None:
+    def __init__(
+        self, name: bytes, kind: int, policy: int, index: int, values: tuple[bytes, ...]
+    ) -> None:
         self.kind = kind
         self.policy = policy
         self.index = index
         self.values = values
+        # RFC 7541 §6.2.2 and §6.2.3: the index has a prefix of four bits.
+        beginning = bytes([index]) if index < 15 else bytes([15, index - 15])
+        if index == 0:
+            beginning = bytes([0, len(name)]) + name
+        self.literal = beginning
+        self.never_literal = bytes([beginning[0] | 16]) + beginning[1:]
 
 
 class KnownNames:
@@ -134,6 +145,7 @@ class KnownNames:
         for name in {*static, *_KINDS, *_POLICIES}:
             found = static.get(name, [])
             self._names[name] = KnownName(
+                name,
                 _KINDS.get(name, REGULAR),
                 _POLICIES.get(name, INDEX),
                 found[0][0] if found else 0,

@@ -12,7 +12,7 @@ cdef int _COOKIE, _METHOD, _AUTHORITY, _BAD
 cdef int _INDEX, _NEVER_INDEX, _LEAVE_OUT
 cdef int _MAX_INTEGER_OCTETS, _MAX_SIZE_UPDATES
 cdef Py_ssize_t _MAX_SCRATCH, _MAX_REMEMBERED, _MAX_REMEMBERED_BYTES, _MAX_LINE, _SHORT_COOKIE
-cdef bytes _GET, _POST, _SLASH, _HTTPS, _TE_LINE, _TE_LITERAL, _LITERAL_PATH
+cdef bytes _GET, _POST, _SLASH, _HTTPS, _TE_LINE, _TE_LITERAL, _LITERAL_NAME, _LITERAL_PATH
 cdef tuple _STATIC, _OCTETS, _INDEXED
 cdef KnownNames _NAMES
 
@@ -116,8 +116,8 @@ cdef class HpackEncoder:
     @cython.locals(name=bytes, value=bytes, known=KnownName, index=Py_ssize_t)
     cdef void _insert(self, Line entry, list parts)
     @cython.locals(
-        name=bytes, value=bytes, policy=int, index=Py_ssize_t, known=KnownName,
-        position=Py_ssize_t, static=bytes, pieces=list, entry=Line)
+        name=bytes, value=bytes, policy=int, known=KnownName, beginning=bytes, size=bytes,
+        position=Py_ssize_t, static=bytes, entry=Line)
     cdef Line _learn(self, bytes line, list parts)
     @cython.locals(entry=Line)
     cdef Line _remember(self, bytes line, bytes literal, list parts)

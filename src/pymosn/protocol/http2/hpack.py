@@ -75,6 +75,7 @@ _STATIC = STATIC_FIELDS
 _NAMES = KNOWN_NAMES
 _OCTETS = tuple(bytes((octet,)) for octet in range(256))
 _INDEXED = tuple(bytes((128 | index,)) for index in range(127))
+_LITERAL_NAME = b"\x00"
 _LITERAL_PATH = b"\x04"
 _GET = b"GET"
 _POST = b"POST"
@@ -603,29 +604,29 @@ class HpackEncoder:
         """Append a line that is not remembered; returns what is remembered of it now."""
         name, value = _split(line)
         policy = _INDEX
-        index = 0
         known = _NAMES.find(name)
-        if known is not None:
-            policy = known.policy
-            index = known.index
+        if known is None:
+            beginning = _LITERAL_NAME + _number(len(name), 127, 0) + name
+        else:
             for position in range(len(known.values)):
                 static = known.values[position]
                 if static == value:
-                    return self._remember(line, _INDEXED[index + position], parts)
+                    return self._remember(line, _INDEXED[known.index + position], parts)
+            policy = known.policy
             if policy == _LEAVE_OUT:
                 return self._remember(line, b"", parts)
+            beginning = known.literal
             if known.kind == _COOKIE and len(value) < _SHORT_COOKIE:
                 policy = _NEVER_INDEX
-        pieces = [_number(index, 15, 16 if policy == _NEVER_INDEX else 0)]
-        if index == 0:
-            pieces.append(_number(len(name), 127, 0))
-            pieces.append(name)
-        pieces.append(_number(len(value), 127, 0))
-        pieces.append(value)
+            if policy == _NEVER_INDEX:
+                beginning = known.never_literal
+        size = _number(len(value), 127, 0)
         if policy != _INDEX or len(line) > _MAX_LINE:
-            parts.extend(pieces)
+            parts.append(beginning)
+            parts.append(size)
+            parts.append(value)
             return None
-        entry = self._remember(line, b"".join(pieces), parts)
+        entry = self._remember(line, b"".join((beginning, size, value)), parts)
         entry.indexable = True
         entry.size = len(name) + len(value) + 32
         return entry
