@@ -5,6 +5,8 @@ from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.network.splice cimport Splice
 from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, encode_response, last_chunk
+from pymosn.stream.http2_server cimport Http2ServerConnection
+from pymosn.stream.options cimport ServerOptions
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
 
 cdef Py_ssize_t _READ_SIZE
@@ -17,14 +19,6 @@ cdef long _NEVER
 cdef bytes _CRLF, _METHOD_HEAD, _METHOD_CONNECT
 
 
-cdef class ServerOptions:
-    cdef readonly Py_ssize_t max_head
-    cdef readonly int max_headers
-    cdef readonly long max_body
-    cdef readonly double idle_timeout, header_timeout, body_timeout
-    cdef readonly long max_requests
-
-
 cdef class Http1ServerConnection(StreamSender):
     cdef Reactor reactor
     cdef public StreamFactory factory
@@ -35,14 +29,14 @@ cdef class Http1ServerConnection(StreamSender):
     cdef StreamReceiver _receiver
     cdef Timer _timer
     cdef readonly long requests
-    cdef readonly bint expects_continue
+    cdef bint _expects_continue
     cdef long _deadline, _idle_ns, _progress
     cdef int _phase, _paused
     cdef bint _timer_armed, _draining, _ended, _tunnel
     cdef bint _request_complete, _response_begun, _keep_alive, _is_head, _connect, _chunked
     cdef bint _until_close
 
-    cpdef void open(self, int fd)
+    cdef void begin(self, bytes data)
     cpdef void drain(self)
     cpdef void abort(self)
 
@@ -73,6 +67,8 @@ cdef class Http1ServerConnection(StreamSender):
     cdef void _advance(self)
     @cython.locals(reader=MessageReader, request=RequestHead, method=bytes, receiver=StreamReceiver)
     cdef void _begin_exchange(self)
+    @cython.locals(reader=MessageReader, settings=bytes, successor=Http2ServerConnection)
+    cdef bint _upgrade_to_http2(self) except? 0
     @cython.locals(receiver=StreamReceiver, target=Connection)
     cdef void _splice_body(self)
     cdef void _wait_for_more(self)

@@ -17,6 +17,7 @@ cdef class StreamSender(Handler):
     cdef void send_headers(self, Head head, bint end)
     cdef bint send_data(self, bytes data, bint end) except? 0
     cdef void send_trailers(self, Head trailers)
+    cdef void send_continue(self)
     cdef Connection splice_target(self)
     cdef void reset(self)
     cdef void pause_input(self)
@@ -60,4 +61,6 @@ cdef class Stream(StreamReceiver):
 cdef class StreamFactory(Reactive):
     cdef StreamReceiver new_stream(self, StreamSender sender, ConnectionInfo connection)
     cdef void protocol_error(self, ConnectionInfo connection, int status, str reason)
+    cdef void flooded(self, ConnectionInfo connection, str flood)
+    cdef void connection_replaced(self, object owner, object successor)
     cdef void connection_closed(self, object owner, long read, long written)

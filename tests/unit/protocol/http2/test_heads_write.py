@@ -109,14 +109,14 @@ class TestRequest:
         head = headers.heads.read_request(fields(headers, given), False)
         assert link.request(head) == given
 
-    def test_upgrades_of_http1_are_not_told(self, headers: HeaderCodec, link: Link) -> None:
+    def test_upgrades_of_http1(self, headers: HeaderCodec, link: Link) -> None:
         head = http1_request(
             headers,
             b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
         )
-        assert head.upgrade == b"websocket"
         assert link.request(head) == [
-            (b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/")
+            (b":method", b"CONNECT"), (b":scheme", b"http"), (b":authority", b"a"),
+            (b":path", b"/"), (b":protocol", b"websocket"),
         ]  # fmt: skip
 
     def test_several_at_a_time(self, headers: HeaderCodec, link: Link) -> None:
