@@ -19,7 +19,7 @@ from bench.scenarios import IDLE_CONNECTIONS, SCENARIOS
 from bench.target import Target
 
 _SETTLE_SECONDS = 1.0
-# Handshakes of 10,000 connections, one after the other, on a core that others use.
+# Enough for 10,000 handshakes on a core that others use.
 _OPEN_SECONDS = 180.0
 # Descriptors that a process needs besides its connections.
 _SPARE_DESCRIPTORS = 500
