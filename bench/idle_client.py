@@ -17,7 +17,6 @@ from bench.credentials import SERVER_NAME, client_context
 from bench.processes import BenchError
 from bench.reply import read_reply
 
-
 _TIMEOUT = 10.0
 _HANDSHAKES_AT_ONCE = 8
 
