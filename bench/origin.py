@@ -34,7 +34,7 @@ def start_origin(fleet: Fleet, directory: Path, origin: Origin, core: int) -> Ch
     (directory / "www" / LARGE_PATH.strip("/")).write_bytes(large_body())
     text = SMALL_BODY.decode().replace("\n", "\\n")
     server = (
-        f"  sendfile on; tcp_nopush on;\n  server {{\n{_listeners(origin)}"
+        f"  sendfile on; tcp_nopush on;\n  server {{\n{listeners(origin)}"
         f'    location / {{ return 200 "{text}"; }}\n'
         f"    location = {LARGE_PATH} {{ root {directory}/www; }}\n  }}\n"
     )
@@ -45,7 +45,8 @@ def start_origin(fleet: Fleet, directory: Path, origin: Origin, core: int) -> Ch
     return child
 
 
-def _listeners(origin: Origin) -> str:
+def listeners(origin: Origin) -> str:
+    """The directives of its server that say where and how it listens."""
     front = " http2" if origin.scenario.http2 else ""
     settings = ""
     if origin.credentials is not None:

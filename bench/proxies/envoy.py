@@ -67,7 +67,7 @@ def bootstrap(plan: Plan) -> dict[str, Any]:
         },
     }
     if plan.scenario.http2_origin:
-        options = {"explicit_http_config": {"http2_protocol_options": {}}}
+        options: dict[str, Any] = {"explicit_http_config": {"http2_protocol_options": {}}}
         named = _typed("upstreams.http.v3.HttpProtocolOptions", options)
         cluster["typed_extension_protocol_options"] = {_HTTP_OPTIONS: named}
     return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
