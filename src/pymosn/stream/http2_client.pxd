@@ -19,11 +19,13 @@ cdef class Http2ClientConnection(PooledConnection):
     cdef readonly Http2Connection engine
     cdef Http2Wire wire
     cdef readonly long lent, requests
+    cdef list upgrades
     cdef bint _leaving, _remote_close
 
     cdef void begin(self)
     @cython.locals(sender=Http2ClientStream, limit=long)
     cdef UpstreamSender lend(self)
+    @cython.locals(limit=long)
     cdef int room(self) noexcept
     cdef bint busy(self) noexcept
     cdef void close_idle(self)
@@ -42,6 +44,8 @@ cdef class Http2ClientConnection(PooledConnection):
         engine=Http2Connection, receiver=StreamReceiver, data=bytes, stream=Http2Stream,
         trailers=Head, refused=bint)
     cdef void _pass_on(self, int event, Http2ClientStream sender)
+    @cython.locals(sender=Http2ClientStream, waiting=list)
+    cdef void _send_upgrades(self)
     cdef void _leave(self)
     @cython.locals(stream=Http2Stream, sender=Http2ClientStream)
     cdef void _lose_streams(self, int reason)
@@ -51,12 +55,14 @@ cdef class Http2ClientStream(Http2Sender):
     cdef Http2ClientConnection client
     cdef bytes _websocket_key, _upgrade
     cdef int _refused
+    cdef RequestHead _waiting
 
     cdef void enter(self, Http2ClientConnection client)
     cdef void attach(self, StreamReceiver receiver)
     cdef bint reused(self)
     @cython.locals(request=RequestHead, engine=Http2Connection)
     cdef void send_headers(self, Head head, bint end)
+    cdef void send_upgrade(self)
     cdef void on_deferred(self)
     cdef void reset(self)
     @cython.locals(receiver=StreamReceiver)

@@ -47,7 +47,8 @@ cdef class Http2ServerConnection(Handler):
     cdef void _pass_on(self, int event, Http2ServerStream sender)
     @cython.locals(sender=Http2ServerStream, receiver=StreamReceiver)
     cdef void _begin_exchange(self, Http2Stream stream, RequestHead request, bint end)
-    cdef void _refuse(self, Http2ServerStream sender, int status, str why)
+    @cython.locals(receiver=StreamReceiver)
+    cdef void refuse(self, Http2ServerStream sender, int status, str why)
     @cython.locals(engine=Http2Connection)
     cdef void _fail(self)
     @cython.locals(stream=Http2Stream, sender=Http2ServerStream)
@@ -65,7 +66,7 @@ cdef class Http2ServerConnection(Handler):
 cdef class Http2ServerStream(Http2Sender):
     cdef Http2ServerConnection server
     cdef bint received, expects_continue
-    cdef long heard_at
+    cdef long heard_at, body_size
     cdef long _taken, _taken_at
     cdef bint _extended_connect
 
@@ -80,7 +81,7 @@ cdef class Http2ServerStream(Http2Sender):
     cdef void answer(self, int status, str why)
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
-    @cython.locals(stream=Http2Stream, receiver=StreamReceiver)
+    @cython.locals(stream=Http2Stream)
     cdef void check(self, long now, long limit)
     @cython.locals(stream=Http2Stream)
     cdef void _lose(self)

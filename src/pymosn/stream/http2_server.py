@@ -209,8 +209,12 @@ class Http2ServerConnection(Handler):
             data = engine.data
             stream = engine.stream
             sender.received = engine.end
+            sender.body_size += len(data)
             if receiver is not None:
-                receiver.on_data(data, engine.end)
+                if sender.body_size > self.options.max_body > 0:
+                    self.refuse(sender, 413, "the body is too large")
+                else:
+                    receiver.on_data(data, engine.end)
             engine.consumed(stream, len(data))
         elif event == _TRAILERS:
             sender.received = True
@@ -229,12 +233,12 @@ class Http2ServerConnection(Handler):
         sender.received = end
         self.requests += 1
         if request is None:
-            self._refuse(sender, 431, "the head is too large")
+            self.refuse(sender, 431, "the head is too large")
             return
         if request.upgrade is not None:
             sender.begin_extended_connect(request)
         if self.options.max_body and request.content_length > self.options.max_body:
-            self._refuse(sender, 413, "the body is too large")
+            self.refuse(sender, 413, "the body is too large")
             return
         receiver = self.factory.new_stream(sender, self.info)
         sender.receiver = receiver
@@ -243,10 +247,17 @@ class Http2ServerConnection(Handler):
         if self.options.max_requests and self.requests >= self.options.max_requests:
             self.drain()
 
-    def _refuse(self, sender: "Http2ServerStream", status: int, why: str) -> None:
+    def refuse(self, sender: "Http2ServerStream", status: int, why: str) -> None:
         """Answer a request that goes no further."""
         self.factory.protocol_error(self.info, status, why)
-        sender.answer(status, why)
+        receiver = sender.receiver
+        sender.receiver = None  # type: ignore[assignment]  # as declared
+        if receiver is not None:
+            receiver.on_reset(_DOWNSTREAM_PROTOCOL)
+        if sender.response_begun:
+            sender.reset()
+        else:
+            sender.answer(status, why)
 
     def _fail(self) -> None:
         """The client broke the protocol for the whole connection; the engine has said so."""
@@ -307,6 +318,7 @@ class Http2ServerStream(Http2Sender):
     received: bool
     """Whether the request has arrived in full."""
     heard_at: int
+    body_size: int
     expects_continue: bool
     _taken: int
     _taken_at: int
@@ -401,13 +413,9 @@ class Http2ServerStream(Http2Sender):
         elif not self.received and not stream.paused and self.receiver is not None:
             if now - self.heard_at < limit:
                 return
-            if self.response_begun:
-                # Also a tunnel or a stream of messages, in which the client may be silent.
-                return
-            receiver = self.receiver
-            self.receiver = None  # type: ignore[assignment]  # as declared
-            receiver.on_reset(_DOWNSTREAM_CLOSED)
-            self.answer(408, "the body took too long")
+            if not self.response_begun:
+                # Otherwise it may be a tunnel, or a stream of messages: a client may be silent.
+                self.server.refuse(self, 408, "the body took too long")
 
     def _lose(self) -> None:
         stream = self.stream
