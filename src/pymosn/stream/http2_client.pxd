@@ -34,6 +34,7 @@ cdef class Http2ClientConnection(PooledConnection):
 
     cdef void stream_over(self)
     cdef void on_data(self, bytes data)
+    cdef void on_flush(self)
     cdef void on_drained(self)
     cdef void on_eof(self)
     @cython.locals(active=bint)

@@ -34,6 +34,7 @@ cdef class Http2ServerConnection(Handler):
     cpdef void abort(self)
 
     cdef void on_data(self, bytes data)
+    cdef void on_flush(self)
     cdef void on_drained(self)
     cdef void on_eof(self)
     cdef void on_closed(self, int error)
