@@ -321,7 +321,9 @@ async def test_websocket_from_http1_to_http2() -> None:
         await peer.until(lambda: peer.streams[number].body == b"abc")
         peer.send(number, b"ABC", end=True)
         await peer.answer(number)
+        done.append(peer.streams[number].reset)
 
+    done: list[int | None] = []
     async with origin(serve, {CONNECT: 1}) as (address, _):
         with proxied(address, FROM_HTTP1) as proxy:
             async with plain(proxy.port) as raw:
@@ -335,6 +337,7 @@ async def test_websocket_from_http1_to_http2() -> None:
                 assert head.get(b"sec-websocket-accept") == b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
                 await raw.send(b"abc")
                 assert await raw.reader.readexactly(3) == b"ABC"
+            await until(lambda: done == [None])
 
 
 # -- limits -----------------------------------------------------------------------------------------
