@@ -9,7 +9,6 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.settings
-import pytest
 
 from pymosn import snapshot as model
 from tests.support.http2 import CONNECT, GET, POST, Peer, client, origin
@@ -45,7 +44,7 @@ async def test_many_streams_on_one_connection() -> None:
         with proxied(address, BOTH) as proxy:
             async with client(proxy.port) as peer:
                 bodies = [b"%d" % number * 5000 for number in range(50)]
-                numbers = [peer.request(POST, b"")  for _ in bodies]
+                numbers = [peer.request(POST, b"") for _ in bodies]
                 await asyncio.gather(
                     *(peer.send_all(n, body) for n, body in zip(numbers, bodies, strict=True))
                 )
@@ -90,9 +89,7 @@ async def test_head_and_empty_replies() -> None:
             with proxied(address, settings) as proxy:
                 if settings is BOTH:
                     async with client(proxy.port) as peer:
-                        stream = await peer.answer(
-                            peer.request([(":method", "HEAD"), *GET[1:]])
-                        )
+                        stream = await peer.answer(peer.request([(":method", "HEAD"), *GET[1:]]))
                         assert stream.head["content-length"] == "7"
                 else:
                     async with plain(proxy.port) as raw:
@@ -416,7 +413,7 @@ async def test_a_head_too_large_is_431_and_no_more() -> None:
         settings = BOTH | {"http2": model.Http2Options(max_header_bytes=4096)}
         with proxied(address, settings) as proxy:
             async with client(proxy.port) as peer:
-                large = [("x-%d" % number, "y" * 100) for number in range(50)]
+                large = [(f"x-{number}", "y" * 100) for number in range(50)]
                 assert (await peer.head(peer.request([*GET, *large]))).status == 431
                 assert (await peer.answer(peer.request(GET))).status == 200
 
