@@ -90,7 +90,7 @@ class Http2ClientConnection(PooledConnection):
     def room(self) -> int:
         if self._leaving or self.connection.closed:
             return 0
-        return self.engine.peer_max_streams - self.lent
+        return self.engine.peer.max_streams - self.lent
 
     def busy(self) -> bool:
         return self.lent > 0
@@ -237,7 +237,7 @@ class Http2ClientStream(Http2Sender):
         self._upgrade = request.upgrade
         if self._upgrade is not None:
             self._websocket_key = request.get(b"sec-websocket-key")
-            if not engine.connect_protocol:
+            if not engine.peer.connect_protocol:
                 self._refuse(_UPSTREAM_PROTOCOL)
                 return
         self.stream = engine.open_stream(self, request, end)  # type: ignore[assignment]  # as declared
