@@ -82,7 +82,7 @@ cdef class ConnectionPool(Reactive):
     cdef bint _timer_armed
     cdef readonly bint draining
     cdef readonly long connecting
-    cdef readonly long streams_expected
+    cdef public long streams_expected
 
     cdef PooledConnection codec(self, Connection connection)
     @cython.locals(reactor=Reactor, fd=int)
