@@ -16,12 +16,15 @@ _SOURCES = Path(pymosn.__file__).parent
 
 
 class Codec:
-    """``pymosn.protocol.http1`` and the ``pymosn.message`` that it uses."""
+    """``pymosn.protocol.http1``, its ``http1_writer``, and the ``pymosn.message`` they use."""
 
-    def __init__(self, name: str, message: ModuleType, http1: ModuleType) -> None:
+    def __init__(
+        self, name: str, message: ModuleType, http1: ModuleType, writer: ModuleType
+    ) -> None:
         self.name = name
         self.message = message
         self.http1 = http1
+        self.writer = writer
 
     def __repr__(self) -> str:
         return self.name
@@ -33,6 +36,7 @@ def installed() -> Codec:
         "compiled",
         importlib.import_module("pymosn.message"),
         importlib.import_module("pymosn.protocol.http1"),
+        importlib.import_module("pymosn.protocol.http1_writer"),
     )
 
 
