@@ -13,7 +13,7 @@ cdef class Http2Wire:
 
     @cython.locals(frames=list)
     cdef void flush(self)
-    cdef int drained(self) except -1
+    cdef void drained(self)
 
 
 cdef class Http2Sender(UpstreamSender):

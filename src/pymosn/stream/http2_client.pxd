@@ -3,6 +3,7 @@ cimport cython
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection
 from pymosn.protocol.http2.connection cimport Http2Connection
+from pymosn.protocol.http2.settings cimport PeerSettings
 from pymosn.protocol.http2.stream cimport Http2Stream
 from pymosn.stream.http2 cimport Http2Sender, Http2Wire
 from pymosn.stream.pool cimport ConnectionPool, PooledConnection, UpstreamSender
@@ -11,7 +12,7 @@ from pymosn.stream.stream cimport StreamReceiver
 cdef int _NEED_DATA, _HEADERS, _DATA, _TRAILERS, _RESET, _DRAINED, _GOAWAY, _SETTLED, _ERROR
 cdef int _NO_ERROR, _CANCEL, _REFUSED_STREAM
 cdef int _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL, _UPSTREAM_REFUSED, _UPSTREAM_RESET
-cdef bytes _WEBSOCKET_GUID
+cdef bytes _WEBSOCKET_GUID, _METHOD_CONNECT
 
 
 cdef class Http2ClientConnection(PooledConnection):
@@ -66,13 +67,13 @@ cdef class Http2ClientStream(Http2Sender):
     cdef void on_deferred(self)
     cdef void reset(self)
     @cython.locals(receiver=StreamReceiver)
-    cdef int on_response(self, ResponseHead head, bint end) except -1
-    cdef int finish(self) except -1
+    cdef void on_response(self, ResponseHead head, bint end)
+    cdef void finish(self)
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
     cdef void _refuse(self, int reason)
     @cython.locals(key=bytes)
-    cdef int _accept_upgrade(self, ResponseHead head) except -1
+    cdef void _accept_upgrade(self, ResponseHead head)
     @cython.locals(stream=Http2Stream)
     cdef void _cancel(self, int code)
 

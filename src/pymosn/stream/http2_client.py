@@ -9,7 +9,6 @@ from pymosn.network.connection import Connection
 from pymosn.network.reactor import Reactor
 from pymosn.observe.metrics import UpstreamStats
 from pymosn.protocol.http2.connection import (
-    ASSUMED_STREAMS,
     DATA,
     DRAINED,
     ERROR,
@@ -23,6 +22,7 @@ from pymosn.protocol.http2.connection import (
 )
 from pymosn.protocol.http2.errors import CANCEL, NO_ERROR, REFUSED_STREAM
 from pymosn.protocol.http2.options import Http2Options
+from pymosn.protocol.http2.settings import ASSUMED_STREAMS
 from pymosn.stream.http2 import Http2Sender, Http2Wire
 from pymosn.stream.pool import (
     ConnectionPool,
@@ -39,6 +39,7 @@ from pymosn.stream.stream import (
     StreamReceiver,
 )
 
+_METHOD_CONNECT = b"CONNECT"
 _NEED_DATA = NEED_DATA
 _HEADERS = HEADERS
 _DATA = DATA
@@ -100,7 +101,7 @@ class Http2ClientConnection(PooledConnection):
     def room(self) -> int:
         if self._leaving or self.connection.closed:
             return 0
-        limit = self.engine.peer_max_streams
+        limit = self.engine.peer.max_streams
         if not self.engine.settled:
             limit = self.pool.streams_expected
         return limit - self.lent
@@ -173,7 +174,7 @@ class Http2ClientConnection(PooledConnection):
                 if self.lent == 0:
                     self.close_idle()
             elif event == _SETTLED:
-                self.pool.streams_expected = min(engine.peer_max_streams, ASSUMED_STREAMS)
+                self.pool.streams_expected = min(engine.peer.max_streams, ASSUMED_STREAMS)
                 self._send_upgrades()
                 if self.room() > 0:
                     self.pool.share(self)
@@ -267,9 +268,11 @@ class Http2ClientStream(Http2Sender):
             return
         if self._upgrade is not None:
             self._websocket_key = request.get(b"sec-websocket-key")
-            if not engine.connect_protocol:
+            if not engine.peer.connect_protocol:
                 self._refuse(_UPSTREAM_PROTOCOL)
                 return
+        if self._upgrade is not None or request.method == _METHOD_CONNECT:
+            end = False  # the tunnel follows
         self.stream = engine.open_stream(self, request, end)  # type: ignore[assignment]  # as declared
         if self.stream is None:
             self._refuse(_UPSTREAM_REFUSED)
@@ -280,7 +283,7 @@ class Http2ClientStream(Http2Sender):
     def send_upgrade(self) -> None:
         """The server's SETTINGS, for which an upgrade has to wait, are here."""
         if self.receiver is not None:
-            self.send_headers(self._waiting, False)
+            self.send_headers(self._waiting, True)
 
     def on_deferred(self) -> None:
         """The stream could not be opened."""

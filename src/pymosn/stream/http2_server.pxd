@@ -9,6 +9,7 @@ from pymosn.stream.http2 cimport Http2Sender, Http2Wire
 from pymosn.stream.options cimport ServerOptions
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver
 
+cdef bytes _METHOD_CONNECT
 cdef int _NEED_DATA, _HEADERS, _DATA, _TRAILERS, _RESET, _DRAINED, _ERROR
 cdef int _NO_ERROR, _CANCEL, _INTERNAL_ERROR, _DOWNSTREAM_CLOSED, _DOWNSTREAM_PROTOCOL
 
@@ -28,7 +29,7 @@ cdef class Http2ServerConnection(Handler):
 
     cdef void begin(self, bytes data)
     @cython.locals(stream=Http2Stream)
-    cdef int upgrade(self, bytes settings, RequestHead request, bytes data) except -1
+    cdef void upgrade(self, bytes settings, RequestHead request, bytes data)
     cpdef void drain(self)
     cpdef void abort(self)
 
@@ -40,7 +41,7 @@ cdef class Http2ServerConnection(Handler):
     cdef void on_timer(self, Timer timer)
 
     cdef void stream_over(self)
-    cdef int _greet(self) except -1
+    cdef void _greet(self)
     @cython.locals(engine=Http2Connection, event=int, owner=Http2ServerStream)
     cdef void _advance(self)
     @cython.locals(engine=Http2Connection, receiver=StreamReceiver, data=bytes, stream=Http2Stream)
@@ -53,32 +54,36 @@ cdef class Http2ServerConnection(Handler):
     cdef void _fail(self)
     @cython.locals(stream=Http2Stream, sender=Http2ServerStream)
     cdef void _lose_streams(self, int reason)
-    cdef int _say_goodbye(self) except -1
-    cdef int _close_if_done(self) except -1
+    cdef void _say_goodbye(self)
+    cdef void _close_if_done(self)
     @cython.locals(stream=Http2Stream, sender=Http2ServerStream)
-    cdef int _check_streams(self, long now, long limit) except -1
+    cdef void _check_streams(self, long now, long limit)
     @cython.locals(written=long)
-    cdef bint _stuck(self, long now, long limit) except -1
+    cdef bint _stuck(self, long now, long limit)
     @cython.locals(pause=double, timeout=double)
-    cdef int _arm(self) except -1
+    cdef void _arm(self)
 
 
 cdef class Http2ServerStream(Http2Sender):
     cdef Http2ServerConnection server
-    cdef bint received, expects_continue
+    cdef Reactor reactor
+    cdef bint received, expects_continue, tunnels
+    cdef list early
     cdef long heard_at, body_size
     cdef long _taken, _taken_at
     cdef bint _extended_connect
 
     cdef void enter(self, Http2ServerConnection server, Http2Stream stream)
-    cdef int begin_extended_connect(self, RequestHead request) except -1
+    cdef void await_tunnel(self, RequestHead request)
     @cython.locals(response=ResponseHead, stream=Http2Stream)
     cdef void send_headers(self, Head head, bint end)
+    @cython.locals(early=list, data=bytes)
+    cdef void on_deferred(self)
     cdef void on_sent(self)
     cdef void send_continue(self)
     cdef void reset(self)
     @cython.locals(stream=Http2Stream, body=bytes, head=ResponseHead)
-    cdef int answer(self, int status, str why) except -1
+    cdef void answer(self, int status, str why)
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
     @cython.locals(stream=Http2Stream)

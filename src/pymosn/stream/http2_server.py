@@ -36,6 +36,7 @@ from pymosn.stream.stream import (
 LONGEST_PAUSE: Final = 5.0
 """Seconds between two looks at the streams, at most."""
 
+_METHOD_CONNECT = b"CONNECT"
 _NEED_DATA = NEED_DATA
 _HEADERS = HEADERS
 _DATA = DATA
@@ -210,8 +211,11 @@ class Http2ServerConnection(Handler):
             stream = engine.stream
             sender.received = engine.end
             sender.body_size += len(data)
+            if sender.early is not None:
+                sender.early.append(data)
+                return
             if receiver is not None:
-                if sender.body_size > self.options.max_body > 0:
+                if sender.body_size > self.options.max_body > 0 and not sender.tunnels:
                     self.refuse(sender, 413, "the body is too large")
                 else:
                     receiver.on_data(data, engine.end)
@@ -235,8 +239,10 @@ class Http2ServerConnection(Handler):
         if request is None:
             self.refuse(sender, 431, "the head is too large")
             return
-        if request.upgrade is not None:
-            sender.begin_extended_connect(request)
+        if request.upgrade is not None or request.method == _METHOD_CONNECT:
+            # What follows is no body: it is for the tunnel, once there is one.
+            sender.await_tunnel(request)
+            end = True
         if self.options.max_body and request.content_length > self.options.max_body:
             self.refuse(sender, 413, "the body is too large")
             return
@@ -319,6 +325,10 @@ class Http2ServerStream(Http2Sender):
     """Whether the request has arrived in full."""
     heard_at: int
     body_size: int
+    tunnels: bool
+    early: list[bytes] | None
+    """What the client sent before there was a tunnel; its window bounds it."""
+    reactor: "Reactor"
     expects_continue: bool
     _taken: int
     _taken_at: int
@@ -327,13 +337,19 @@ class Http2ServerStream(Http2Sender):
     def enter(self, server: Http2ServerConnection, stream: Http2Stream) -> None:
         """Answer on ``stream``."""
         self.server = server
+        self.reactor = server.reactor
         self.wire = server.wire
         self.stream = stream
         self.heard_at = server.reactor.now
         self._taken_at = self.heard_at
 
-    def begin_extended_connect(self, request: RequestHead) -> None:
-        """Make of an extended CONNECT what HTTP/1.1 knows as an upgrade (RFC 8441)."""
+    def await_tunnel(self, request: RequestHead) -> None:
+        """The request asks for a tunnel; make of an extended CONNECT what HTTP/1.1 knows as an
+        upgrade (RFC 8441)."""
+        self.tunnels = True
+        self.early = []
+        if request.upgrade is None:
+            return
         self._extended_connect = True
         request.method = b"GET"
         if request.upgrade == b"websocket" and request.get(b"sec-websocket-key") is None:
@@ -354,6 +370,23 @@ class Http2ServerStream(Http2Sender):
         if end:
             self.sent = True
             self.on_sent()
+        elif self.early is not None and self.response_begun:
+            self.reactor.defer(self)
+
+    def on_deferred(self) -> None:
+        """There is an answer: what came for the tunnel goes there, or nowhere."""
+        early = self.early
+        self.early = None
+        if early is None or self.stream is None:
+            return
+        for data in early:
+            if self.receiver is not None:
+                self.receiver.on_data(data, False)
+        if self.receiver is not None and self.received:
+            self.receiver.on_data(b"", True)
+        if self.stream is not None:
+            self.wire.engine.consumed(self.stream, sum(map(len, early)))
+            self.wire.flush()
 
     def on_sent(self) -> None:
         self.receiver = None  # type: ignore[assignment]  # as declared
