@@ -43,10 +43,10 @@ def installed() -> Codec:
 def interpreted() -> Codec:
     """Load the sources of the codec beside the compiled modules."""
     message = load("message.py", "pymosn_interpreted.message", {})
-    http1 = load(
-        "protocol/http1.py", "pymosn_interpreted.protocol.http1", {"pymosn.message": message}
-    )
-    return Codec("interpreted", message, http1)
+    instead = {"pymosn.message": message}
+    http1 = load("protocol/http1.py", "pymosn_interpreted.protocol.http1", instead)
+    writer = load("protocol/http1_writer.py", "pymosn_interpreted.protocol.http1_writer", instead)
+    return Codec("interpreted", message, http1, writer)
 
 
 class HeaderCodec:
