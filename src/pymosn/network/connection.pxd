@@ -13,6 +13,7 @@ cdef class Handler(Reactive):
     cdef void on_connected(self)
     cdef void on_data(self, bytes data)
     cdef void on_eof(self)
+    cdef void on_flush(self)
     cdef void on_drained(self)
     cdef void on_spliced(self, Py_ssize_t moved, bint done)
     cdef void on_closed(self, int error)
@@ -39,12 +40,13 @@ cdef class Connection(Source):
     cdef long _linger_progress
     cdef readonly bint connecting, closed, eof, write_ended
     cdef bint readable, hangup, paused, lingering, close_when_flushed
-    cdef bint above_high_water, _write_shut, _bulk
+    cdef bint above_high_water, _write_shut, _bulk, _gathers
 
     cdef void open(self, int fd, bint connecting)
     cdef int write(self, bytes data) except -1
     cdef int write_all(self, list parts) except -1
     cdef bint written(self) noexcept
+    cdef void gather(self)
     cdef void end_write(self)
     cdef void pause_reading(self) noexcept
     cdef int resume_reading(self) except -1

@@ -57,6 +57,9 @@ class Handler(Reactive):
     def on_eof(self) -> None:
         """The peer will send nothing more (half-close)."""
 
+    def on_flush(self) -> None:
+        """The connection ``gather`` was called on sends now: last chance to write."""
+
     def on_drained(self) -> None:
         """Unsent output fell below the low watermark after ``write`` had asked to pause."""
 
@@ -113,6 +116,7 @@ class Connection(Source):
     above_high_water: bool
     _write_shut: bool
     _bulk: bool
+    _gathers: bool
 
     def __init__(self, reactor: Reactor, handler: Handler, peer: bytes) -> None:
         """``peer`` is the packed address of the other end."""
@@ -137,6 +141,12 @@ class Connection(Source):
         for part in parts:
             self.output.add(part)
         return self.written()
+
+    def gather(self) -> None:
+        """At the end of this turn, ask the handler what there is to write, and send it."""
+        self._gathers = True
+        if not self.closed and not self.connecting:
+            self._reactor.flush_late(self)
 
     def written(self) -> bool:
         """Send what was added to ``output``, soon.  Answers as ``write`` does."""
@@ -270,6 +280,9 @@ class Connection(Source):
         """Send queued output until the kernel takes no more."""
         if self.closed or self.connecting:
             return
+        if self._gathers:
+            handler = self.handler
+            handler.on_flush()
         while self.output.size > 0:
             count = self._reactor.send(self.fd, self.output)
             if count <= 0:

@@ -54,6 +54,8 @@ cdef class Reactor:
     cdef list _deferred
     cdef Source _first_flush
     cdef Source _last_flush
+    cdef Source _first_late
+    cdef Source _last_late
     cdef Source _acting
 
     # pipes for splice.py to use again
@@ -70,6 +72,7 @@ cdef class Reactor:
     cdef void remove(self, Source source)
     cdef int defer(self, Reactive target) except -1
     cdef void flush_soon(self, Source source) noexcept
+    cdef void flush_late(self, Source source) noexcept
     cdef void arm(self, Timer timer, Reactive target, double seconds) noexcept
     cdef void cancel(self, Timer timer) noexcept
 

@@ -273,6 +273,16 @@ cdef class Reactor:
                 self._last_flush.next_flush = source
             self._last_flush = source
 
+    cdef void flush_late(self, Source source) noexcept:
+        """Call ``source.flush()`` at the end of this turn: many events make one output."""
+        if not source.flush_pending:
+            source.flush_pending = True
+            if self._first_late is None:
+                self._first_late = source
+            else:
+                self._last_late.next_flush = source
+            self._last_late = source
+
     # -- timers ----------------------------------------------------------------------------
 
     cdef void arm(self, Timer timer, Reactive target, double seconds) noexcept:
@@ -390,7 +400,8 @@ cdef class Reactor:
         cdef long wait
         if self._overflow.after is not self._overflow and cascade < until:
             until = cascade
-        if PyList_GET_SIZE(self._deferred) or self._first_flush is not None:
+        if PyList_GET_SIZE(self._deferred) or self._first_flush is not None \
+                or self._first_late is not None:
             return 0
         if until == NEVER:
             wait = -1
@@ -439,7 +450,12 @@ cdef class Reactor:
         self._run_timers()
         if PyList_GET_SIZE(self._deferred):
             self._run_deferred()
-        if self._first_flush is not None:
+        while self._first_flush is not None or self._first_late is not None:
+            if self._first_flush is None:
+                self._first_flush = self._first_late
+                self._last_flush = self._last_late
+                self._first_late = None
+                self._last_late = None
             self._run_flushes()
         return count
 

@@ -11,9 +11,10 @@ cdef class Http2Wire:
     cdef readonly Http2Connection engine
     cdef readonly Connection connection
 
-    @cython.locals(frames=list)
     cdef void flush(self)
-    cdef void drained(self)
+    @cython.locals(piece=bytes)
+    cdef void write(self)
+    cdef int drained(self) except -1
 
 
 cdef class Http2Sender(UpstreamSender):

@@ -34,6 +34,7 @@ cdef class Http2ClientConnection(PooledConnection):
 
     cdef void stream_over(self)
     cdef void on_data(self, bytes data)
+    cdef void on_flush(self)
     cdef void on_drained(self)
     cdef void on_eof(self)
     @cython.locals(active=bint)
@@ -67,13 +68,13 @@ cdef class Http2ClientStream(Http2Sender):
     cdef void on_deferred(self)
     cdef void reset(self)
     @cython.locals(receiver=StreamReceiver)
-    cdef void on_response(self, ResponseHead head, bint end)
-    cdef void finish(self)
+    cdef int on_response(self, ResponseHead head, bint end) except -1
+    cdef int finish(self) except -1
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
     cdef void _refuse(self, int reason)
     @cython.locals(key=bytes)
-    cdef void _accept_upgrade(self, ResponseHead head)
+    cdef int _accept_upgrade(self, ResponseHead head) except -1
     @cython.locals(stream=Http2Stream)
     cdef void _cancel(self, int code)
 
