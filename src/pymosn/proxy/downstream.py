@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pymosn.message import Head, RequestHead, ResponseHead, is_idempotent
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Reactor, Timer
-from pymosn.protocol.http1 import reason as reason_phrase
+from pymosn.protocol.http1_writer import reason as reason_phrase
 from pymosn.proxy.attempt import Attempt
 from pymosn.proxy.exchange import BodyTooLarge, Request, Response
 from pymosn.proxy.filters import FilterChain, FilterStatus, Hook
