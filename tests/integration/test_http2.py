@@ -264,7 +264,7 @@ async def test_no_upstream_is_a_reply() -> None:
                 assert (await peer.answer(number)).status == 502
 
 
-# -- WebSocket --------------------------------------------------------------------------------------
+# -- WebSocket ------------------------------------------------------------------------------------
 
 WEBSOCKET = [
     (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/chat"),
@@ -326,8 +326,9 @@ async def test_websocket_from_http1_to_http2() -> None:
             async with plain(proxy.port) as raw:
                 # The server's SETTINGS come with the first answer at the latest.
                 await raw.send(
-                    b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                    b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+                    b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
                 )
                 head = await raw.head()
                 assert head.status == 101
@@ -337,7 +338,7 @@ async def test_websocket_from_http1_to_http2() -> None:
             await until(lambda: done == [None])
 
 
-# -- limits -----------------------------------------------------------------------------------------
+# -- limits ---------------------------------------------------------------------------------------
 
 
 @asynchronous
