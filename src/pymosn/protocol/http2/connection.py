@@ -377,7 +377,7 @@ class Http2Connection:
             and not self.peer_goaway
             and not self._goaway_sent
             and len(self.streams) < self.peer_max_streams
-            and self._next_id < MAX_STREAM_ID
+            and self._next_id <= MAX_STREAM_ID
         )
 
     def goaway(self, code: int, final: bool) -> None:
