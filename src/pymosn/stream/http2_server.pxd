@@ -3,6 +3,7 @@ cimport cython
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactor, Timer
+from pymosn.protocol.grpc cimport is_grpc
 from pymosn.protocol.http2.connection cimport Http2Connection
 from pymosn.protocol.http2.stream cimport Http2Stream
 from pymosn.stream.http2 cimport Http2Sender, Http2Wire
@@ -10,6 +11,7 @@ from pymosn.stream.options cimport ServerOptions
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver
 
 cdef int _NEED_DATA, _HEADERS, _DATA, _TRAILERS, _RESET, _DRAINED, _ERROR
+cdef bytes _POST
 cdef int _NO_ERROR, _CANCEL, _INTERNAL_ERROR, _DOWNSTREAM_CLOSED, _DOWNSTREAM_PROTOCOL
 
 
@@ -64,7 +66,7 @@ cdef class Http2ServerConnection(Handler):
 
 cdef class Http2ServerStream(Http2Sender):
     cdef Http2ServerConnection server
-    cdef bint received, expects_continue
+    cdef bint received, expects_continue, unhurried
     cdef long heard_at
     cdef long _taken, _taken_at
     cdef bint _extended_connect
