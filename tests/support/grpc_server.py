@@ -24,8 +24,7 @@ class GrpcServer:
 
     ``Unary`` and ``Chat`` echo; ``Download`` sends as many messages as it is told, of as many
     bytes; ``Upload`` answers with what it got; ``Fail`` ends with the status it is told; ``Flaky``
-    fails as often as it is told before it answers; ``Wait`` never answers; ``Quiet`` answers to
-    the first message only when the client ends.
+    fails as often as it is told before it answers; ``Wait`` never answers.
     """
 
     def __init__(self) -> None:
@@ -84,7 +83,6 @@ class GrpcServer:
             "Download": grpc.unary_stream_rpc_method_handler(self._download),
             "Upload": grpc.stream_unary_rpc_method_handler(self._upload),
             "Chat": grpc.stream_stream_rpc_method_handler(self._chat),
-            "Quiet": grpc.stream_unary_rpc_method_handler(self._upload),
         }
         handlers = grpc.method_handlers_generic_handler(SERVICE, kinds)
         server.add_generic_rpc_handlers((handlers,))
@@ -144,19 +142,15 @@ class GrpcServer:
                 self.sent = index + 1
                 if pause:
                     await asyncio.sleep(pause[0] / 1000)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             self.cancelled += 1
             raise
 
     async def _upload(self, requests: AsyncIterator[bytes], context: Any) -> bytes:
         count = size = 0
-        try:
-            async for message in requests:
-                count += 1
-                size += len(message)
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
+        async for message in requests:
+            count += 1
+            size += len(message)
         return b"%d %d" % (count, size)
 
     async def _chat(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
