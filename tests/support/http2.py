@@ -1,231 +1,219 @@
-"""HTTP/2 by hand: frames as bytes, an engine under test with a peer that may do anything.
+"""An end of an HTTP/2 connection as tests script it; the protocol is PyPI ``h2``'s."""
 
-The peer compresses with PyPI ``hpack`` and knows nothing of ours.
-"""
-
-import importlib
-from collections.abc import Iterable, Iterator, Sequence
-from types import ModuleType
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import hpack
+import h2.config
+import h2.connection
+import h2.events
+import h2.settings
 
-from tests.support.builds import HeaderCodec, headers_installed, headers_interpreted, load
+from tests.support.wire import PATIENCE
 
-PACKAGE = "pymosn.protocol.http2"
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE = range(9)
-CONTINUATION = 9
-END_STREAM = ACK = 0x1
-END_HEADERS = 0x4
-PADDED = 0x8
-PRIORITIZED = 0x20
-
-NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR = range(4)
-STREAM_CLOSED, FRAME_SIZE_ERROR, REFUSED_STREAM, CANCEL, COMPRESSION_ERROR = range(5, 10)
-ENHANCE_YOUR_CALM = 11
-
-Frame = tuple[int, int, int, bytes]
-Fields = Sequence[tuple[str, str]]
-
-GET: Fields = (
-    (":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "a"),
-)  # fmt: skip
-POST: Fields = ((":method", "POST"), *GET[1:])
-OK: Fields = ((":status", "200"),)
+Fields = list[tuple[str, str]]
+GET: Fields = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "a")]
+POST: Fields = [(":method", "POST"), (":scheme", "http"), (":path", "/"), (":authority", "a")]
+CONNECT = h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL
 
 
-class Build:
-    """The modules of the engine, compiled or interpreted."""
+class Stream:
+    """What has arrived on one stream."""
 
-    def __init__(self, headers: HeaderCodec, modules: dict[str, ModuleType]) -> None:
-        self.name = headers.name
-        self.message = headers.message
-        self.frames = modules["frames"]
-        self.options = modules["options"]
-        self.stream = modules["stream"]
-        self.connection = modules["connection"]
+    def __init__(self) -> None:
+        self.heads: list[dict[str, str]] = []
+        self.body = b""
+        self.trailers: dict[str, str] | None = None
+        self.ended = False
+        self.reset: int | None = None
 
-    def __repr__(self) -> str:
-        return self.name
+    @property
+    def head(self) -> dict[str, str]:
+        return self.heads[-1]
 
+    @property
+    def status(self) -> int:
+        return int(self.head[":status"])
 
-def installed() -> Build:
-    """Return the engine as it is installed: compiled."""
-    names = ("frames", "options", "stream", "connection")
-    modules = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in names}
-    return Build(headers_installed(), modules)
-
-
-def interpreted() -> Build:
-    """Load the sources of the engine beside the compiled modules."""
-    headers = headers_interpreted()
-    found = {
-        "pymosn.message": headers.message,
-        f"{PACKAGE}.hpack": headers.hpack,
-        f"{PACKAGE}.heads": headers.heads,
-    }
-    modules = {}
-    for name in ("frames", "options", "stream", "connection"):
-        module = load(f"protocol/http2/{name}.py", f"{PACKAGE}.{name}_interpreted", found)
-        found[f"{PACKAGE}.{name}"] = modules[name] = module
-    return Build(headers, modules)
+    @property
+    def over(self) -> bool:
+        return self.ended or self.reset is not None
 
 
-def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:
-    """Return a frame."""
-    head = len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big")
-    return head + payload
+class Peer:
+    """One connection.  ``consume`` False leaves the windows closed behind what arrives."""
 
-
-def settings(*pairs: tuple[int, int]) -> bytes:
-    """Return a SETTINGS frame."""
-    payload = b"".join(key.to_bytes(2, "big") + value.to_bytes(4, "big") for key, value in pairs)
-    return frame(SETTINGS, 0, 0, payload)
-
-
-def window_update(stream: int, increment: int) -> bytes:
-    """Return a WINDOW_UPDATE frame."""
-    return frame(WINDOW_UPDATE, 0, stream, increment.to_bytes(4, "big"))
-
-
-def rst_stream(stream: int, code: int = CANCEL) -> bytes:
-    """Return a RST_STREAM frame."""
-    return frame(RST_STREAM, 0, stream, code.to_bytes(4, "big"))
-
-
-def goaway(last: int, code: int = NO_ERROR, text: bytes = b"") -> bytes:
-    """Return a GOAWAY frame."""
-    return frame(GOAWAY, 0, 0, last.to_bytes(4, "big") + code.to_bytes(4, "big") + text)
-
-
-def parse(data: bytes) -> Iterator[Frame]:
-    """Yield (type, flags, stream, payload) of complete frames."""
-    at = 0
-    while at < len(data):
-        size = int.from_bytes(data[at : at + 3], "big")
-        assert at + 9 + size <= len(data), "a frame is cut short"
-        yield (
-            data[at + 3],
-            data[at + 4],
-            int.from_bytes(data[at + 5 : at + 9], "big"),
-            data[at + 9 : at + 9 + size],
-        )
-        at += 9 + size
-
-
-class Bench:
-    """An engine, and the other end of its connection."""
-
-    def __init__(self, build: Build, server: bool = True, settle: bool = True, **options: Any):
-        self.build = build
-        self.module = build.connection
-        self.engine = build.connection.Http2Connection(
-            build.options.Http2Options(server=server, **options)
-        )
-        self.server = server
-        self.encoder = hpack.Encoder()
-        self.decoder = hpack.Decoder()
-        self.streams: dict[int, Any] = {}
-        self.names = {
-            getattr(self.module, name): name.lower()
-            for name in (
-                "HEADERS", "DATA", "TRAILERS", "RESET", "DRAINED", "GOAWAY", "SETTLED", "PONG",
-                "ERROR",
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        client: bool,
+        settings: dict[Any, int] | None = None,
+    ) -> None:
+        config = h2.config.H2Configuration(
+            client_side=client, header_encoding="utf-8", validate_outbound_headers=False,
+            normalize_outbound_headers=False,
+        )  # fmt: skip
+        self.engine = h2.connection.H2Connection(config)
+        self.reader = reader
+        self.writer = writer
+        self.streams: dict[int, Stream] = {}
+        self.consume = True
+        self.goaway: int | None = None
+        self.closed = False
+        self.settled = False
+        self._news = asyncio.Event()
+        if settings:
+            self.engine.local_settings = h2.settings.Settings(
+                client=client, initial_values=settings | {h2.settings.SettingCodes.ENABLE_PUSH: 0}
             )
-        }  # fmt: skip
-        self.engine.begin()
-        self.preface = list(parse(b"".join(self.engine.take_output()).removeprefix(PREFACE)))
-        if settle:
-            assert self.feed((PREFACE if server else b"") + settings()) == [("settled",)]
-            assert self.sent() == [(SETTINGS, ACK, 0, b"")]
+        self.engine.initiate_connection()
+        self.flush()
+        self.task = asyncio.create_task(self._read())
 
-    def head(self, fields: Fields, stream: int = 1, flags: int = END_HEADERS | END_STREAM) -> bytes:
-        """Return HEADERS from the peer."""
-        return frame(HEADERS, flags, stream, self.encoder.encode(fields))
+    def flush(self) -> None:
+        self.writer.write(self.engine.data_to_send())
 
-    def feed(self, data: bytes, step: int = 0) -> list[tuple[Any, ...]]:
-        """Feed bytes, at once or ``step`` by step; return the events."""
-        events: list[tuple[Any, ...]] = []
-        for at in range(0, len(data), step or len(data) or 1):
-            self.engine.feed(data[at : at + (step or len(data))])
-            events += self.events()
-            if events and events[-1][0] == "error":
-                break
-        return events
+    def raw(self, data: bytes) -> None:
+        """Send bytes that ``h2`` would not."""
+        self.flush()
+        self.writer.write(data)
 
-    def events(self) -> list[tuple[Any, ...]]:
-        """Return what the engine reports, up to and including an error."""
-        engine, module = self.engine, self.module
-        events: list[tuple[Any, ...]] = []
-        while (event := engine.next()) != module.NEED_DATA:
-            name = self.names[event]
-            if event == module.ERROR:
-                events.append((name, engine.error_code, engine.flood))
-                break
-            if event in (module.HEADERS, module.DATA, module.TRAILERS):
-                self.streams[engine.stream.id] = engine.stream
-            if event == module.HEADERS:
-                lines = None if engine.too_large else describe(engine.head)
-                events.append((name, engine.stream.id, lines, engine.end))
-            elif event == module.DATA:
-                events.append((name, engine.stream.id, engine.data, engine.end))
-            elif event == module.TRAILERS:
-                events.append((name, engine.stream.id, engine.head.lines()))
-            elif event == module.RESET:
-                events.append((name, engine.stream.id, engine.error_code, engine.unprocessed))
-            elif event == module.DRAINED:
-                events.append((name, engine.stream.id))
-            elif event == module.GOAWAY:
-                events.append((name, engine.last_stream_id, engine.error_code))
-            elif event == module.PONG:
-                events.append((name, engine.data))
-            else:
-                events.append((name,))
-        return events
+    def request(self, fields: Fields, body: bytes | None = None) -> int:
+        """Begin a request; ``body`` None: it has none."""
+        number = self.engine.get_next_available_stream_id()
+        self.streams[number] = Stream()
+        self.engine.send_headers(number, fields, end_stream=body is None)
+        if body:
+            self.engine.send_data(number, body, end_stream=True)
+        self.flush()
+        return number
 
-    def sent(self) -> list[Frame]:
-        """Return the frames that the engine wrote since the last call."""
-        return list(parse(b"".join(self.engine.take_output())))
+    def send(self, number: int, data: bytes, *, end: bool = False) -> None:
+        """Send as much as fits into a frame and the window."""
+        self.engine.send_data(number, data, end_stream=end)
+        self.flush()
 
-    def response(self, status: int = 200, lines: bytes = b"") -> Any:
-        """Return a response's head."""
-        head = self.build.message.ResponseHead(status, lines + b"\r\n", 0, len(lines))
-        head.start = -1
-        return head
+    async def send_all(self, number: int, data: bytes) -> None:
+        """Send a whole body, as the windows allow."""
+        at = 0
+        while at < len(data):
+            room = min(self.engine.local_flow_control_window(number), 16384, len(data) - at)
+            if room <= 0:
+                await self.until(lambda: self.engine.local_flow_control_window(number) > 0)
+                continue
+            self.send(number, data[at : at + room])
+            at += room
+        self.send(number, b"", end=True)
 
-    def request(self, method: bytes = b"GET", lines: bytes = b"Host: a\r\n") -> Any:
-        """Return a request's head."""
-        head = self.build.message.RequestHead(lines + b"\r\n", 0, len(lines))
-        head.start = -1
-        head.method = method
-        head.authority = b"a"
-        return head
+    async def answer(self, number: int) -> Stream:
+        """Wait for the end of a stream."""
+        await self.until(lambda: self.streams[number].over)
+        return self.streams[number]
 
-    def trailers(self, lines: bytes = b"x: y\r\n") -> Any:
-        """Return trailers."""
-        return self.build.message.Head(lines + b"\r\n", 0, len(lines))
+    async def head(self, number: int) -> Stream:
+        """Wait for a head."""
+        await self.until(lambda: bool(self.streams[number].heads) or self.streams[number].over)
+        return self.streams[number]
 
-    def exchange(self, stream: int = 1) -> Any:
-        """Server: take a POST whose body is still to come; return its stream."""
-        self.feed(self.head(POST, stream, END_HEADERS))
-        return self.streams[stream]
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async def wait() -> None:
+            while not holds():
+                assert not self.closed, "the connection is closed"
+                self._news.clear()
+                await self._news.wait()
+
+        await asyncio.wait_for(wait(), PATIENCE)
+
+    async def ended(self) -> None:
+        """Wait for the end of the connection."""
+        await asyncio.wait_for(self.task, PATIENCE)
+
+    async def close(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+        await self.ended()
+
+    async def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := await self.reader.read(65536):
+                for event in self.engine.receive_data(data):
+                    self._take(event)
+                self.flush()
+                self._news.set()
+        self.closed = True
+        self._news.set()
+
+    def _take(self, event: Any) -> None:
+        match event:
+            case h2.events.RequestReceived() | h2.events.ResponseReceived():
+                stream = self.streams.setdefault(event.stream_id, Stream())
+                stream.heads.append(dict(event.headers))
+            case h2.events.InformationalResponseReceived():
+                self.streams[event.stream_id].heads.append(dict(event.headers))
+            case h2.events.DataReceived():
+                self.streams[event.stream_id].body += event.data
+                if self.consume:
+                    self.engine.acknowledge_received_data(
+                        event.flow_controlled_length, event.stream_id
+                    )
+            case h2.events.TrailersReceived():
+                self.streams[event.stream_id].trailers = dict(event.headers)
+            case h2.events.StreamEnded():
+                self.streams[event.stream_id].ended = True
+            case h2.events.StreamReset():
+                self.streams[event.stream_id].reset = int(event.error_code)
+            case h2.events.RemoteSettingsChanged():
+                self.settled = True
+            case h2.events.ConnectionTerminated():
+                self.goaway = int(event.error_code)
 
 
-def describe(head: Any) -> Any:
-    """Return what a head says: method and target, or status, and the lines."""
-    if hasattr(head, "method"):
-        return head.method, head.target, head.lines()
-    return head.status, head.lines()
+@contextlib.asynccontextmanager
+async def client(port: int, settings: dict[Any, int] | None = None) -> AsyncIterator[Peer]:
+    """A connection to the proxy."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    peer = Peer(reader, writer, client=True, settings=settings)
+    try:
+        yield peer
+    finally:
+        await peer.close()
 
 
-def joined(events: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return the events with neighbouring pieces of a body joined."""
-    result: list[tuple[Any, ...]] = []
-    for event in events:
-        if event[0] == "data" and result and result[-1][:2] == event[:2]:
-            if not result[-1][3]:
-                event = ("data", event[1], result.pop()[2] + event[2], event[3])
-        result.append(event)
-    return result
+@contextlib.asynccontextmanager
+async def origin(
+    serve: Callable[[Peer, int], Awaitable[None]], settings: dict[Any, int] | None = None
+) -> AsyncIterator[tuple[str, list[Peer]]]:
+    """A server whose streams are answered by ``serve``; its address and its connections."""
+    peers: list[Peer] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = Peer(reader, writer, client=False, settings=settings)
+        peers.append(peer)
+        served: set[int] = set()
+        while not peer.closed:
+            for number in [n for n in peer.streams if n not in served]:
+                served.add(number)
+                tasks.append(asyncio.ensure_future(serve(peer, number)))  # type: ignore[arg-type]
+            peer._news.clear()
+            if not peer.closed and all(n in served for n in peer.streams):
+                await peer._news.wait()
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    try:
+        yield f"{host}:{port}", peers
+    finally:
+        server.close()
+        for peer in peers:
+            await peer.close()
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, AssertionError):
+                raise result

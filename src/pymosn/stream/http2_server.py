@@ -37,6 +37,7 @@ from pymosn.stream.stream import (
 LONGEST_PAUSE: Final = 5.0
 """Seconds between two looks at the streams, at most."""
 
+_METHOD_CONNECT = b"CONNECT"
 _NEED_DATA = NEED_DATA
 _HEADERS = HEADERS
 _DATA = DATA
@@ -126,6 +127,9 @@ class Http2ServerConnection(Handler):
         self.engine.feed(data)
         self._advance()
 
+    def on_flush(self) -> None:
+        self.wire.write()
+
     def on_drained(self) -> None:
         self.wire.drained()
         self._advance()
@@ -210,8 +214,15 @@ class Http2ServerConnection(Handler):
             data = engine.data
             stream = engine.stream
             sender.received = engine.end
+            sender.body_size += len(data)
+            if sender.early is not None:
+                sender.early.append(data)
+                return
             if receiver is not None:
-                receiver.on_data(data, engine.end)
+                if sender.body_size > self.options.max_body > 0 and not sender.tunnels:
+                    self.refuse(sender, 413, "the body is too large")
+                else:
+                    receiver.on_data(data, engine.end)
             engine.consumed(stream, len(data))
         elif event == _TRAILERS:
             sender.received = True
@@ -230,12 +241,14 @@ class Http2ServerConnection(Handler):
         sender.received = end
         self.requests += 1
         if request is None:
-            self._refuse(sender, 431, "the head is too large")
+            self.refuse(sender, 431, "the head is too large")
             return
-        if request.upgrade is not None:
-            sender.begin_extended_connect(request)
+        if request.upgrade is not None or request.method == _METHOD_CONNECT:
+            # What follows is no body: it is for the tunnel, once there is one.
+            sender.await_tunnel(request)
+            end = True
         if self.options.max_body and request.content_length > self.options.max_body:
-            self._refuse(sender, 413, "the body is too large")
+            self.refuse(sender, 413, "the body is too large")
             return
         # Streams of messages: what their owner knows of deadlines and silence decides.
         sender.unhurried = request.te_trailers and request.method == _POST and is_grpc(request)
@@ -246,10 +259,17 @@ class Http2ServerConnection(Handler):
         if self.options.max_requests and self.requests >= self.options.max_requests:
             self.drain()
 
-    def _refuse(self, sender: "Http2ServerStream", status: int, why: str) -> None:
+    def refuse(self, sender: "Http2ServerStream", status: int, why: str) -> None:
         """Answer a request that goes no further."""
         self.factory.protocol_error(self.info, status, why)
-        sender.answer(status, why)
+        receiver = sender.receiver
+        sender.receiver = None  # type: ignore[assignment]  # as declared
+        if receiver is not None:
+            receiver.on_reset(_DOWNSTREAM_PROTOCOL)
+        if sender.response_begun:
+            sender.reset()
+        else:
+            sender.answer(status, why)
 
     def _fail(self) -> None:
         """The client broke the protocol for the whole connection; the engine has said so."""
@@ -259,7 +279,7 @@ class Http2ServerConnection(Handler):
             self.factory.flooded(self.info, engine.flood)
         self._ended = True
         self._lose_streams(_DOWNSTREAM_PROTOCOL)
-        self.wire.flush()
+        self.wire.write()
         self.connection.close_lingering()
 
     def _lose_streams(self, reason: int) -> None:
@@ -271,7 +291,7 @@ class Http2ServerConnection(Handler):
     def _say_goodbye(self) -> None:
         self._ended = True
         self.engine.goaway(_NO_ERROR, True)
-        self.wire.flush()
+        self.wire.write()
         self.connection.close()
 
     def _close_if_done(self) -> None:
@@ -310,6 +330,11 @@ class Http2ServerStream(Http2Sender):
     received: bool
     """Whether the request has arrived in full."""
     heard_at: int
+    body_size: int
+    tunnels: bool
+    early: list[bytes] | None
+    """What the client sent before there was a tunnel; its window bounds it."""
+    reactor: "Reactor"
     expects_continue: bool
     unhurried: bool
     """Whether silence of the client is no reason to end the stream before its answer is."""
@@ -320,13 +345,19 @@ class Http2ServerStream(Http2Sender):
     def enter(self, server: Http2ServerConnection, stream: Http2Stream) -> None:
         """Answer on ``stream``."""
         self.server = server
+        self.reactor = server.reactor
         self.wire = server.wire
         self.stream = stream
         self.heard_at = server.reactor.now
         self._taken_at = self.heard_at
 
-    def begin_extended_connect(self, request: RequestHead) -> None:
-        """Make of an extended CONNECT what HTTP/1.1 knows as an upgrade (RFC 8441)."""
+    def await_tunnel(self, request: RequestHead) -> None:
+        """The request asks for a tunnel; make of an extended CONNECT what HTTP/1.1 knows as an
+        upgrade (RFC 8441)."""
+        self.tunnels = True
+        self.early = []
+        if request.upgrade is None:
+            return
         self._extended_connect = True
         request.method = b"GET"
         if request.upgrade == b"websocket" and request.get(b"sec-websocket-key") is None:
@@ -347,6 +378,23 @@ class Http2ServerStream(Http2Sender):
         if end:
             self.sent = True
             self.on_sent()
+        elif self.early is not None and self.response_begun:
+            self.reactor.defer(self)
+
+    def on_deferred(self) -> None:
+        """There is an answer: what came for the tunnel goes there, or nowhere."""
+        early = self.early
+        self.early = None
+        if early is None or self.stream is None:
+            return
+        for data in early:
+            if self.receiver is not None:
+                self.receiver.on_data(data, False)
+        if self.receiver is not None and self.received:
+            self.receiver.on_data(b"", True)
+        if self.stream is not None:
+            self.wire.engine.consumed(self.stream, sum(map(len, early)))
+            self.wire.flush()
 
     def on_sent(self) -> None:
         self.receiver = None  # type: ignore[assignment]  # as declared
@@ -406,13 +454,9 @@ class Http2ServerStream(Http2Sender):
         elif not self.received and not stream.paused and self.receiver is not None:
             if now - self.heard_at < limit:
                 return
-            if self.response_begun:
-                # Also a tunnel or a stream of messages, in which the client may be silent.
-                return
-            receiver = self.receiver
-            self.receiver = None  # type: ignore[assignment]  # as declared
-            receiver.on_reset(_DOWNSTREAM_CLOSED)
-            self.answer(408, "the body took too long")
+            if not self.response_begun:
+                # Otherwise it may be a tunnel, or a stream of messages: a client may be silent.
+                self.server.refuse(self, 408, "the body took too long")
 
     def _lose(self) -> None:
         stream = self.stream

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.support.builds import HeaderCodec, headers_installed, headers_interpreted
-from tests.support.http2 import Build
-from tests.support.http2 import installed as engine_installed
-from tests.support.http2 import interpreted as engine_interpreted
+from tests.support.http2_engine import Build
+from tests.support.http2_engine import installed as engine_installed
+from tests.support.http2_engine import interpreted as engine_interpreted
 
 _CODECS = (headers_installed(), headers_interpreted())
 _ENGINES = (engine_installed(), engine_interpreted())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.http2 import (
+from tests.support.http2_engine import (
     ACK,
     CONTINUATION,
     DATA,

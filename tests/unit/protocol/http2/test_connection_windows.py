@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.http2 import (
+from tests.support.http2_engine import (
     CANCEL,
     DATA,
     END_HEADERS,
@@ -13,7 +13,6 @@ from tests.support.http2 import (
     OK,
     PADDED,
     POST,
-    RST_STREAM,
     WINDOW_UPDATE,
     Bench,
     Build,
@@ -21,10 +20,11 @@ from tests.support.http2 import (
     installed,
     interpreted,
     joined,
+    parse,
     rst_stream,
     window_update,
 )
-from tests.support.http2 import settings as settings_frame
+from tests.support.http2_engine import settings as settings_frame
 
 BUILDS = (installed(), interpreted())
 
@@ -278,7 +278,7 @@ def test_output_is_handed_out_in_bounded_pieces(engine: Build) -> None:
         bench.events()
         rounds += 1
     assert rounds >= 11
-    body = b"".join(each[3] for each in _frames(total) if each[0] == DATA)
+    body = b"".join(each[3] for each in parse(total) if each[0] == DATA)
     assert body == data
 
 
@@ -321,7 +321,7 @@ def test_a_closed_stream_leaves_the_line(engine: Build) -> None:
     assert bench.sent() == [(DATA, END_STREAM, 3, b"y" * 10)]
 
 
-# -- what the peer may send --------------------------------------------------------------------------
+# -- what the peer may send -----------------------------------------------------------------------
 
 
 def test_windows_are_given_back_in_halves(engine: Build) -> None:
@@ -375,8 +375,11 @@ def test_before_the_acknowledgement_the_default_window_holds(engine: Build) -> N
     assert bench.feed(frame(DATA, 0, 1, b"x" * 11)) == [("reset", 1, 3, False)]
 
 
-@pytest.mark.parametrize("way", ["unconsumed", "padding", "reset by us", "reset by the peer",
-                                 "broken", "in the middle of a frame", "late", "ended"])  # fmt: skip
+@pytest.mark.parametrize(
+    "way",
+    ["unconsumed", "padding", "reset by us", "reset by the peer", "broken",
+     "in the middle of a frame", "late", "ended"],
+)  # fmt: skip
 def test_the_connections_window_never_leaks(engine: Build, way: str) -> None:
     """Whatever becomes of streams, in the end the connection's window is whole again."""
     bench = Bench(engine, connection_window=65535, flood_limits=((10**6, 0),) * 6)
@@ -442,9 +445,3 @@ def test_a_stream_that_ended_gives_no_window(engine: Build) -> None:
 
 def _data(bench: Bench) -> list[tuple[int, int]]:
     return [(stream, len(payload)) for kind, _, stream, payload in bench.sent() if kind == DATA]
-
-
-def _frames(data: bytes) -> list:
-    from tests.support.http2 import parse
-
-    return [each for each in parse(data) if each[0] != RST_STREAM]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.http2 import (
+from tests.support.http2_engine import (
     ACK,
     CONTINUATION,
     DATA,
