@@ -118,10 +118,10 @@ cdef class ProxyStream(Stream):
     cdef void _cut_response(self, int reason)
 
     @cython.locals(call=GrpcCall, value=bytes, seconds=double, left=double)
-    cdef int _begin_call(self, RequestHead request) except -1
-    cdef int _settle_call(self, GrpcCall call) except -1
+    cdef void _begin_call(self, RequestHead request)
+    cdef void _settle_call(self, GrpcCall call)
     @cython.locals(now=long, left=double, limited=bint)
-    cdef int _send_call(self, GrpcCall call) except -1
+    cdef void _send_call(self, GrpcCall call)
     @cython.locals(status=int, route=RouteEntry)
     cdef bint _retry_call(self, GrpcCall call, Attempt attempt, ResponseHead head, bint end) except -1
     @cython.locals(attempt=Attempt)
@@ -138,7 +138,7 @@ cdef class ProxyStream(Stream):
     @cython.locals(transcoder=Transcoder)
     cdef int _transcode_head(self, ResponseHead head, bint end) except -1
     @cython.locals(transcoder=Transcoder, data=bytes)
-    cdef int _send_trailers(self, StreamSender sender, Head trailers) except -1
+    cdef void _send_trailers(self, StreamSender sender, Head trailers)
 
     @cython.locals(hook=Hook)
     cdef bint _run_hooks(self, list hooks) except -1

@@ -662,7 +662,10 @@ class ProxyStream(Stream):
         body = self.reply_body
         held = self.held
         if body is not None:
-            self._send_reply(sender, head, body)
+            if self.call is not None:
+                self._send_grpc_reply(self.call, sender, head, body)
+            else:
+                self._send_reply(sender, head, body)
             return
         if head.status == 101 or (self.request.method == b"CONNECT" and head.status < 300):
             self._begin_tunnel()
@@ -732,9 +735,6 @@ class ProxyStream(Stream):
 
     def _send_reply(self, sender: StreamSender, head: ResponseHead, body: bytes) -> None:
         head.remove(b"content-length")
-        if self.call is not None:
-            self._send_grpc_reply(self.call, sender, head, body)
-            return
         no_body = head.status in (204, 304)
         if no_body:
             body = b""
@@ -865,6 +865,7 @@ class ProxyStream(Stream):
         self, call: GrpcCall, sender: StreamSender, head: ResponseHead, body: bytes
     ) -> None:
         """Answer a call with nothing but a head that has the status ("Trailers-Only")."""
+        head.remove(b"content-length")
         status = read_status(head)
         if status < 0:
             status = self._own_status(call, head.status)

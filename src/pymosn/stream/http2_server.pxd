@@ -80,7 +80,7 @@ cdef class Http2ServerStream(Http2Sender):
     cdef void await_tunnel(self, RequestHead request)
     @cython.locals(response=ResponseHead, stream=Http2Stream)
     cdef void send_headers(self, Head head, bint end)
-    @cython.locals(early=list, data=bytes)
+    @cython.locals(early=list, data=bytes, receiver=StreamReceiver)
     cdef void on_deferred(self)
     cdef void on_sent(self)
     cdef void send_continue(self)

@@ -388,10 +388,12 @@ class Http2ServerStream(Http2Sender):
         if early is None or self.stream is None:
             return
         for data in early:
-            if self.receiver is not None:
-                self.receiver.on_data(data, False)
-        if self.receiver is not None and self.received:
-            self.receiver.on_data(b"", True)
+            receiver = self.receiver
+            if receiver is not None:
+                receiver.on_data(data, False)
+        receiver = self.receiver
+        if receiver is not None and self.received:
+            receiver.on_data(b"", True)
         if self.stream is not None:
             self.wire.engine.consumed(self.stream, sum(map(len, early)))
             self.wire.flush()
