@@ -20,6 +20,8 @@ cdef class Head:
     cpdef void add(self, bytes name, bytes value)
     cpdef void set(self, bytes name, bytes value)
     cpdef void cut(self, Py_ssize_t start, Py_ssize_t end)
+    cpdef bint edited(self)
+    cpdef bint is_rpc(self)
     @cython.locals(raw='const unsigned char *', parts=list)
     cpdef bytes lines(self)
     @cython.locals(
@@ -44,6 +46,11 @@ cdef class RequestHead(Head):
     cdef public bytes scheme
     cdef public bint te_trailers
     cdef public bint timeouts
+    cdef public long time_limit
+
+    cpdef bint repeatable(self)
+    cpdef bytes rpc_service(self)
+    cpdef bytes rpc_method(self)
 
 
 @cython.no_gc
