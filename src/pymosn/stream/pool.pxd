@@ -3,6 +3,7 @@ cimport cython
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.observe.metrics cimport UpstreamStats
+from pymosn.protocol.http2.options cimport Http2Options
 from pymosn.stream.stream cimport StreamReceiver, StreamSender
 
 cdef int _READY, _WAITING, _OVERFLOW, _CONNECT_FAILED, _CONNECT_TIMEOUT, _EINPROGRESS
@@ -64,6 +65,7 @@ cdef class PoolOptions:
     cdef readonly long max_requests
     cdef readonly int mark
     cdef readonly Py_ssize_t max_head
+    cdef readonly Http2Options http2
 
 
 cdef class ConnectionPool(Reactive):
