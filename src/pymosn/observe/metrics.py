@@ -105,6 +105,8 @@ _UPSTREAM_KEYS: Final = (
     ("request_duration_time_total", COUNTER),
     ("response_success", COUNTER),
     ("response_failed", COUNTER),
+    ("response_late", COUNTER),
+    ("heartbeat_failed", COUNTER),
 )
 
 UPSTREAM_HOST: Final = Layout("upstream", _UPSTREAM_KEYS)
@@ -170,6 +172,8 @@ _U_DURATION = UPSTREAM_HOST.offset("request_duration_time")
 _U_DURATION_TOTAL = UPSTREAM_HOST.offset("request_duration_time_total")
 _U_SUCCESS = UPSTREAM_HOST.offset("response_success")
 _U_FAILED = UPSTREAM_HOST.offset("response_failed")
+_U_LATE = UPSTREAM_HOST.offset("response_late")
+_U_HEARTBEAT_FAILED = UPSTREAM_HOST.offset("heartbeat_failed")
 _C_CONNECTION_RETRY = UPSTREAM_CLUSTER.offset("connection_retry")
 _C_REQUEST_RETRY = UPSTREAM_CLUSTER.offset("request_retry")
 _C_RETRY_OVERFLOW = UPSTREAM_CLUSTER.offset("request_retry_overflow")
@@ -340,6 +344,12 @@ class UpstreamStats:
 
     def response_retried(self) -> None:
         self.add(_U_FAILED, 1)
+
+    def response_late(self) -> None:
+        self.add(_U_LATE, 1)
+
+    def heartbeat_failed(self) -> None:
+        self.add(_U_HEARTBEAT_FAILED, 1)
 
 
 class ClusterStats:

@@ -10,7 +10,7 @@ from pymosn.proxy.http cimport HttpProxy
 from pymosn.router.path cimport read_target
 from pymosn.router.action cimport RouteEntry
 from pymosn.router.table cimport RouteTable
-from pymosn.stream.pool cimport Limits, UpstreamSender
+from pymosn.stream.pool cimport ConnectionPool, Limits, UpstreamSender
 from pymosn.stream.stream cimport ConnectionInfo, Stream, StreamSender
 from pymosn.upstream.cluster cimport UpstreamCluster
 from pymosn.upstream.hosts cimport UpstreamHost
@@ -72,7 +72,7 @@ cdef class ProxyStream(Stream):
     @cython.locals(route=RouteEntry)
     cdef void _prepare_request(self)
 
-    @cython.locals(host=UpstreamHost, attempt=Attempt, result=int)
+    @cython.locals(host=UpstreamHost, pool=ConnectionPool, attempt=Attempt, result=int)
     cdef void _start_attempt(self)
     @cython.locals(sender=UpstreamSender, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint)
     @cython.locals(protocol=str)

@@ -167,6 +167,8 @@ class ProxyStream(Stream):
         if end:
             self.request_received = self.started
         self.draw = proxy.random.draw()
+        if request.time_limit:
+            self.set_variable("proxy_global_timeout", request.time_limit)
         if request.timeouts:
             self._read_timeout_headers(request)
         read_target(self)
@@ -336,7 +338,7 @@ class ProxyStream(Stream):
             self.try_timeout = 0.0
         if self.silence <= 0:
             self.silence = self.timeout
-        if self.proxy.adds_headers:
+        if self.proxy.adds_headers and not self.request.is_rpc():
             self.proxy.add_request_headers(self)
         if self.request.minor == 0 and self.request.get(b"host") is None:
             # HTTP/1.1, which we speak with the upstream, requires one (RFC 9112 §3.2).
@@ -350,8 +352,12 @@ class ProxyStream(Stream):
         host = self.host
         if self.route.host_per_attempt:
             self.route.rewrite_host(self)
+        pool = host.pool(self._upstream_protocol())
+        if not pool.takes(self.request):
+            self._fail(_UPSTREAM_PROTOCOL)
+            return
         attempt = Attempt.__new__(Attempt)
-        attempt.enter(self, host, host.pool(self._upstream_protocol()))
+        attempt.enter(self, host, pool)
         self.attempt = attempt
         self.attempts += 1
         self.cluster.limits.requests += 1
@@ -373,7 +379,7 @@ class ProxyStream(Stream):
         protocol = self.route.upstream_protocol or self.proxy.upstream_protocol
         if protocol:
             return protocol
-        if self.cluster.negotiates and self.request.upgrade is None:
+        if self.cluster.negotiates and self.request.upgrade is None and not self.request.is_rpc():
             return _NEGOTIATED
         return self.connection.protocol
 
@@ -595,7 +601,7 @@ class ProxyStream(Stream):
         head: ResponseHead = self.response  # type: ignore[assignment]  # what this phase sends
         if route is not None and route.edits_response:
             route.finish_response(self, head)
-        if self.proxy.server_name is not None:
+        if self.proxy.server_name is not None and not head.is_rpc():
             head.set(b"Server", self.proxy.server_name)
         sender = self.sender
         body = self.reply_body
@@ -1029,7 +1035,7 @@ class ProxyStream(Stream):
         )
 
     def _may_repeat(self, route: RouteEntry) -> bool:
-        return route.retry.non_idempotent or is_idempotent(self.request.method)
+        return route.retry.non_idempotent or self.request.repeatable()
 
     def _hold_response(self, data: bytes, end: bool) -> None:
         if self.held is None:

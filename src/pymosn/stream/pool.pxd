@@ -1,5 +1,6 @@
 cimport cython
 
+from pymosn.message cimport RequestHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.observe.metrics cimport UpstreamStats
@@ -85,6 +86,7 @@ cdef class ConnectionPool(Reactive):
     cdef readonly long streams_expected
 
     cdef PooledConnection codec(self, Connection connection)
+    cdef bint takes(self, RequestHead request)
     @cython.locals(reactor=Reactor, fd=int)
     cdef int dial(self) except -2
     @cython.locals(idle=list, shared=list, candidate=PooledConnection, limits=Limits)

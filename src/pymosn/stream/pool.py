@@ -9,6 +9,7 @@ this worker, shared by the pools of its hosts.
 import errno
 from typing import Any, Final
 
+from pymosn.message import RequestHead
 from pymosn.network.connection import Connection, Handler
 from pymosn.network.reactor import Reactive, Reactor, Timer
 from pymosn.observe.metrics import UpstreamStats
@@ -253,6 +254,10 @@ class ConnectionPool(Reactive):
     def codec(self, connection: Connection) -> PooledConnection:
         """Return what speaks the pool's protocol on a connection just established."""
         raise NotImplementedError
+
+    def takes(self, request: RequestHead) -> bool:
+        """Say whether the pool's protocol can carry ``request``."""
+        return not request.is_rpc()
 
     def dial(self) -> int:
         """Begin to connect to the host: a descriptor whose connection is under way, or -1."""

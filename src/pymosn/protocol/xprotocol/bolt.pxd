@@ -17,6 +17,7 @@ from pymosn.protocol.xprotocol.frame cimport (
 cdef int _REQUEST, _RESPONSE, _HEARTBEAT, _HEARTBEAT_REPLY, _GOAWAY, _BAD_REQUEST, _MATCH
 cdef int _ONEWAY, _HEARTBEAT_COMMAND, _GOAWAY_COMMAND
 cdef long _NULL
+cdef str _NAME
 cdef bytes _SOFA_SERVICE, _SERVICE, _SOFA_METHOD, _METHOD, _SOFA_REQUEST
 
 
@@ -46,6 +47,7 @@ cdef class Bolt(RpcProtocol):
     cdef readonly int version
 
     cpdef int match(self, bytes data) except -2
+    cpdef bint takes(self, RpcRequest request)
     cpdef Codec codec(self, FrameLimits limits)
 
 

@@ -134,6 +134,10 @@ class Bolt(RpcProtocol):
         # One byte says it, as in MOSN.
         return _MATCH if data[0] == self.version else -1
 
+    def takes(self, request: RpcRequest) -> bool:
+        # Both versions may share a connection.
+        return request.protocol == _NAME
+
     def codec(self, limits: FrameLimits) -> Codec:
         return BoltCodec(limits, self.version)
 
@@ -155,6 +159,7 @@ class BoltCodec(Codec):
         """``version`` is for the frames that answer nothing."""
         Codec.__init__(self, limits)
         self.version = version
+        self._asked_version = version
 
     def measure(self, data: bytes, at: int, available: int) -> int:
         raw = data
@@ -212,21 +217,9 @@ class BoltCodec(Codec):
             self.response = self._response(data, at, lengths, fields, end, finish, crc)
             return _RESPONSE
         request = BoltRequest.__new__(BoltRequest)
-        request.raw = raw[at:end]
-        request.start = 0
-        request.fields = fields - at
-        request.end = end - at
-        request.content_length = -1
-        request.minor = 1
-        request.method = b""
-        request.target = b""
-        request.authority = b""
-        request.scheme = b""
+        request.enter(_NAME, raw[at:end], fields - at, self.id, finish - end)
         request.time_limit = i32(raw, at + 10 + 2 * shift)
-        request.protocol = "bolt"
-        request.id = self.id
         request.oneway = kind == _ONEWAY
-        request.content_size = finish - end
         request.version = shift + 1
         request.crc = crc
         self.request = request
@@ -237,18 +230,9 @@ class BoltCodec(Codec):
     ) -> BoltResponse:
         raw = data
         response = BoltResponse.__new__(BoltResponse)
-        response.raw = raw[at:end]
-        response.start = 0
-        response.fields = fields - at
-        response.end = end - at
-        response.content_length = -1
-        response.minor = 1
-        response.reason = b""
-        response.protocol = "bolt"
-        response.id = self.id
+        response.enter(_NAME, raw[at:end], fields - at, self.id, finish - end)
         response.rpc_status = u16(raw, lengths - 2)
         response.status = http_status(response.rpc_status)
-        response.content_size = finish - end
         response.version = raw[at]
         response.crc = crc
         return response
@@ -527,6 +511,7 @@ def _pair(key: bytes, value: bytes) -> bytes:
     return b"".join((len(key).to_bytes(4, "big"), key, len(value).to_bytes(4, "big"), value))
 
 
+_NAME = "bolt"
 _SOFA_SERVICE = b"sofa_head_target_service"
 _SERVICE = b"service"
 _SOFA_METHOD = b"sofa_head_method_name"

@@ -17,6 +17,8 @@ cdef class RpcRequest(RequestHead):
     cdef public bint oneway
     cdef public Py_ssize_t content_size
 
+    cdef void enter(
+        self, str protocol, bytes raw, Py_ssize_t fields, long number, Py_ssize_t content_size)
     cpdef bint repeatable(self)
     cpdef bint is_rpc(self)
 
@@ -28,7 +30,45 @@ cdef class RpcResponse(ResponseHead):
     cdef public int rpc_status
     cdef public Py_ssize_t content_size
 
+    cdef void enter(
+        self, str protocol, bytes raw, Py_ssize_t fields, long number, Py_ssize_t content_size)
     cpdef bint is_rpc(self)
+
+
+@cython.no_gc
+cdef class FieldRequest(RpcRequest):
+    cdef public bytes body
+    cdef list _pairs
+    cdef bint _changed
+
+    cdef void enter_body(self, bytes body)
+    cpdef list load(self)
+    cpdef list fields_now(self)
+    cpdef bint edited(self)
+    cpdef bytes get(self, bytes name)
+    cpdef list get_all(self, bytes name)
+    @cython.locals(pairs=list, kept=list)
+    cpdef bint remove(self, bytes name)
+    cpdef void add(self, bytes name, bytes value)
+    cpdef void set(self, bytes name, bytes value)
+
+
+@cython.no_gc
+cdef class FieldResponse(RpcResponse):
+    cdef public bytes body
+    cdef list _pairs
+    cdef bint _changed
+
+    cdef void enter_body(self, bytes body)
+    cpdef list load(self)
+    cpdef list fields_now(self)
+    cpdef bint edited(self)
+    cpdef bytes get(self, bytes name)
+    cpdef list get_all(self, bytes name)
+    @cython.locals(pairs=list, kept=list)
+    cpdef bint remove(self, bytes name)
+    cpdef void add(self, bytes name, bytes value)
+    cpdef void set(self, bytes name, bytes value)
 
 
 cdef class RpcProtocol:
@@ -36,6 +76,7 @@ cdef class RpcProtocol:
     cdef public int pool_mode, id_bits
 
     cpdef int match(self, bytes data) except -2
+    cpdef bint takes(self, RpcRequest request)
     cpdef Codec codec(self, FrameLimits limits)
 
 
@@ -77,4 +118,6 @@ cpdef long i64(const unsigned char *raw, Py_ssize_t at) noexcept
 @cython.locals(
     raw='const unsigned char *', size=Py_ssize_t, copy=bytes, target='unsigned char *')
 cpdef bytes patched(bytes data, Py_ssize_t at, int width, long number)
+@cython.locals(pair=tuple, other=bytes, key=bytes, value=bytes)
+cpdef bytes field_of(list pairs, bytes name)
 cpdef list added_fields(Head head)

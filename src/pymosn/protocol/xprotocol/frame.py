@@ -74,6 +74,29 @@ class RpcRequest(RequestHead):
     oneway: bool
     content_size: int
 
+    def enter(self, protocol: str, raw: bytes, fields: int, number: int, content_size: int) -> None:
+        """Begin the head of a frame whose header map is ``raw[fields:]``."""
+        self.raw = raw
+        self.start = 0
+        self.fields = fields
+        self.end = len(raw)
+        self.cuts = None
+        self.added = None
+        self.content_length = -1
+        self.minor = 1
+        self.upgrade = None
+        self.method = b""
+        self.target = b""
+        self.authority = b""
+        self.scheme = b""
+        self.te_trailers = False
+        self.timeouts = False
+        self.time_limit = 0
+        self.protocol = protocol
+        self.id = number
+        self.oneway = False
+        self.content_size = content_size
+
     def repeatable(self) -> bool:
         # MOSN repeats calls whenever the route's policy says so: nothing in them tells more.
         return True
@@ -94,8 +117,152 @@ class RpcResponse(ResponseHead):
     rpc_status: int
     content_size: int
 
+    def enter(self, protocol: str, raw: bytes, fields: int, number: int, content_size: int) -> None:
+        """Begin the head of a frame whose header map is ``raw[fields:]``."""
+        self.raw = raw
+        self.start = 0
+        self.fields = fields
+        self.end = len(raw)
+        self.cuts = None
+        self.added = None
+        self.content_length = -1
+        self.minor = 1
+        self.upgrade = None
+        self.status = 0
+        self.reason = b""
+        self.protocol = protocol
+        self.id = number
+        self.rpc_status = 0
+        self.content_size = content_size
+
     def is_rpc(self) -> bool:
         return True
+
+
+class FieldRequest(RpcRequest):
+    """A request whose fields are decoded into a list when somebody asks for one of them.
+
+    ``body`` is the content as it came, where many protocols have them.
+    """
+
+    body: bytes
+    _pairs: list[tuple[bytes, bytes]] | None
+    _changed: bool
+
+    def enter_body(self, body: bytes) -> None:
+        """``body`` has what ``load`` reads; for ``enter`` to have been called."""
+        self.body = body
+        self._pairs = None
+        self._changed = False
+
+    def load(self) -> list[tuple[bytes, bytes]]:
+        """Return the fields that came."""
+        raise NotImplementedError
+
+    def fields_now(self) -> list[tuple[bytes, bytes]]:
+        """Return the fields as they are now."""
+        if self._pairs is None:
+            self._pairs = self.load()
+        if self.added:
+            # Routes append lines directly.
+            self._pairs.extend(added_fields(self))
+            self.added = None
+            self._changed = True
+        return self._pairs
+
+    def edited(self) -> bool:
+        return self._changed or bool(self.added)
+
+    def get(self, name: bytes) -> bytes | None:
+        return field_of(self.fields_now(), name)
+
+    def get_all(self, name: bytes) -> list[bytes]:
+        return [value for key, value in self.fields_now() if key.lower() == name]
+
+    def items(self) -> list[tuple[bytes, bytes]]:
+        """Return every (name, value) in order."""
+        return list(self.fields_now())
+
+    def remove(self, name: bytes) -> bool:
+        pairs = self.fields_now()
+        kept = [pair for pair in pairs if pair[0].lower() != name]
+        self._pairs = kept
+        if len(kept) != len(pairs):
+            self._changed = True
+            return True
+        return False
+
+    def add(self, name: bytes, value: bytes) -> None:
+        self.fields_now().append((name, value))
+        self._changed = True
+
+    def set(self, name: bytes, value: bytes) -> None:
+        key = name.lower()
+        for old, _ in self.fields_now():
+            if old.lower() == key:
+                # In the spelling that the other side knows.
+                name = old
+                break
+        self.remove(key)
+        self.add(name, value)
+
+
+class FieldResponse(RpcResponse):
+    """A response whose fields are decoded into a list when somebody asks for one of them."""
+
+    body: bytes
+    _pairs: list[tuple[bytes, bytes]] | None
+    _changed: bool
+
+    def enter_body(self, body: bytes) -> None:
+        """``body`` has what ``load`` reads; for ``enter`` to have been called."""
+        self.body = body
+        self._pairs = None
+        self._changed = False
+
+    def load(self) -> list[tuple[bytes, bytes]]:
+        """Return the fields that came."""
+        return []
+
+    def fields_now(self) -> list[tuple[bytes, bytes]]:
+        """Return the fields as they are now."""
+        if self._pairs is None:
+            self._pairs = self.load()
+        if self.added:
+            self._pairs.extend(added_fields(self))
+            self.added = None
+            self._changed = True
+        return self._pairs
+
+    def edited(self) -> bool:
+        return self._changed or bool(self.added)
+
+    def get(self, name: bytes) -> bytes | None:
+        return field_of(self.fields_now(), name)
+
+    def get_all(self, name: bytes) -> list[bytes]:
+        return [value for key, value in self.fields_now() if key.lower() == name]
+
+    def items(self) -> list[tuple[bytes, bytes]]:
+        """Return every (name, value) in order."""
+        return list(self.fields_now())
+
+    def remove(self, name: bytes) -> bool:
+        pairs = self.fields_now()
+        kept = [pair for pair in pairs if pair[0].lower() != name]
+        self._pairs = kept
+        if len(kept) != len(pairs):
+            self._changed = True
+            return True
+        return False
+
+    def add(self, name: bytes, value: bytes) -> None:
+        self.fields_now().append((name, value))
+        self._changed = True
+
+    def set(self, name: bytes, value: bytes) -> None:
+        self.remove(name.lower())
+        self.add(name, value)
 
 
 class RpcProtocol:
@@ -110,6 +277,10 @@ class RpcProtocol:
         """Say whether a connection that begins with ``data`` speaks the protocol: ``MATCH``,
         ``AGAIN`` or ``FAIL`` of ``pymosn.protocol.detect``."""
         raise NotImplementedError
+
+    def takes(self, request: RpcRequest) -> bool:
+        """Say whether ``request`` can be sent to a host that speaks the protocol."""
+        return request.protocol == self.name
 
     def codec(self, limits: FrameLimits) -> "Codec":
         """Return a codec for a connection, of either side."""
@@ -133,9 +304,16 @@ class Codec:
 
     def __init__(self, limits: FrameLimits) -> None:
         self.limits = limits
-        self.error = ""
+        self.request = None  # type: ignore[assignment]  # as declared
+        self.response = None  # type: ignore[assignment]  # as declared
         self.content = b""
+        self.id = 0
+        self.error = ""
         self._data = b""
+        self._at = 0
+        self._held = None
+        self._need = 0
+        self._failed = False
 
     def feed(self, data: bytes) -> None:
         """Take what arrived."""
@@ -274,6 +452,17 @@ def patched(data: bytes, at: int, width: int, number: int) -> bytes:
         target[at + width] = number & 255  # type: ignore[index]  # a C pointer
         number >>= 8
     return copy
+
+
+def field_of(pairs: list[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    """Return the value of a field; one that differs in case counts when there is no better."""
+    other = None
+    for key, value in pairs:
+        if key == name:
+            return value
+        if other is None and len(key) == len(name) and key.lower() == name:
+            other = value
+    return other
 
 
 def added_fields(head: Head) -> list[tuple[bytes, bytes]]:
