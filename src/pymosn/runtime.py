@@ -20,6 +20,7 @@ from pymosn.network.reactor import Reactor
 from pymosn.observe.accesslog import AccessLog
 from pymosn.observe.metrics import ClusterStats, DownstreamStats, Slots, UpstreamStats
 from pymosn.protocol.http2.options import Http2Options
+from pymosn.protocol.xprotocol.custom import CustomProtocol, Protocol
 from pymosn.protocol.xprotocol.frame import FrameLimits, RpcProtocol
 from pymosn.proxy.accept import ConnectionIds, HttpAcceptor
 from pymosn.proxy.filters import FilterChain, build_filter
@@ -238,7 +239,7 @@ class Runtime:
         try:
             for name in _protocols(snapshot):
                 if name not in POOLS and name not in self.rpc:
-                    self.rpc[name] = self.registry.get("protocols", name)()
+                    self.rpc[name] = self._rpc_protocol(name)
             for name, router in snapshot.routers.items():
                 plan.routes[name] = RouteTable(router)
             for cluster in snapshot.clusters.values():
@@ -254,6 +255,14 @@ class Runtime:
         except (RegistryError, ValueError, OSError) as error:
             raise ConfigError(str(error)) from error
         return plan
+
+    def _rpc_protocol(self, name: str) -> RpcProtocol:
+        made = self.registry.get("protocols", name)()
+        if isinstance(made, RpcProtocol):
+            return made
+        if isinstance(made, Protocol):
+            return CustomProtocol(name, made)
+        raise ValueError(f"protocol {name}: {type(made).__name__} is not a Protocol")
 
     def _cluster(self, cluster: model.Cluster) -> UpstreamCluster:
         known = self.clusters.get(cluster.name)

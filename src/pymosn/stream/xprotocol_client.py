@@ -102,7 +102,7 @@ class XprotocolClientConnection(PooledConnection):
         self.pool = pool
         self.connection = connection
         self.connection.handler = self
-        self.codec = protocol.codec(pool.frames)
+        self.codec = protocol.codec(self.pool.frames)
         self._streams = {}
         self._max_id = (1 << protocol.id_bits) - 1
         self._most = 1 if protocol.pool_mode == PING_PONG else min(MAX_LENT, self._max_id // 2)
