@@ -1,6 +1,8 @@
 """Bolt: frames byte for byte (spec §3.5, §3.6)."""
 
+import json
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,11 @@ from tests.support.rpc import (
     pairs,
     read_every_way,
 )
+
+FRAMES = json.loads(
+    (Path(__file__).parents[3] / "golden/rpc/frames.json").read_text(encoding="utf-8")
+)
+"""What sofa-bolt-node 2 sends: by version, ``v2crc`` being sub-version 2 with its CRC."""
 
 HEADERS = pairs({"service": "com.example.Greeter:1.0", "Mixed": "x", "sofa_head_method_name": "hi"})
 
@@ -160,6 +167,20 @@ def test_heartbeats(rpc: RpcCodec, version: int) -> None:
     codec.feed(pong)
     assert codec.next() == rpc.frame.HEARTBEAT_REPLY
     assert codec.id == 77
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v2crc"])
+def test_frames_of_a_peer(rpc: RpcCodec, version: str) -> None:
+    data = bytes.fromhex(FRAMES[f"{version} request"])
+    [found] = read_every_way(rpc, lambda: codec_of(rpc), data)
+    assert found[1:4] == (1, False, 3000)
+    assert found[4] == ((b"service", b"com.alipay.test.TestService:1.0"),)
+    assert found[5] == b"com.alipay.test.TestService:1.0"
+    codec = read_one(rpc, data)
+    assert b"".join(codec.encode_request(codec.request, codec.content, 1)) == data
+    for name, event in (("heartbeat", rpc.frame.HEARTBEAT), ("ack", rpc.frame.HEARTBEAT_REPLY)):
+        data = bytes.fromhex(FRAMES[f"{version} {name}"])
+        assert read_every_way(rpc, lambda: codec_of(rpc), data) == [(event, 2)]
 
 
 def test_golden_bytes(rpc: RpcCodec) -> None:
