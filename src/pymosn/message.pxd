@@ -51,12 +51,15 @@ cdef class RequestHead(Head):
     cpdef bint repeatable(self)
     cpdef bytes rpc_service(self)
     cpdef bytes rpc_method(self)
+    cpdef long frame_id(self)
 
 
 @cython.no_gc
 cdef class ResponseHead(Head):
     cdef public int status
     cdef public bytes reason
+
+    cpdef int frame_status(self)
 
 
 @cython.locals(index=Py_ssize_t, byte=int)

@@ -221,6 +221,10 @@ class RequestHead(Head):
         """Return the method of the service."""
         return None
 
+    def frame_id(self) -> int:
+        """Return the id of the frame, 0 where there is none."""
+        return 0
+
 
 class ResponseHead(Head):
     """The head of a response."""
@@ -232,6 +236,10 @@ class ResponseHead(Head):
         Head.__init__(self, raw, fields, end)
         self.status = status
         self.reason = b""
+
+    def frame_status(self) -> int:
+        """Return the frame's own status, 0 where there is none."""
+        return 0
 
 
 def is_idempotent(method: bytes) -> bool:

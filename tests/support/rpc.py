@@ -33,7 +33,7 @@ def bolt_request(
     version: int = 1,
     kind: int = 1,
     command: int = 1,
-    timeout: int = 3000,
+    timeout: int = 20000,
     class_name: bytes = b"com.alipay.sofa.rpc.core.request.SofaRequest",
     crc: bool = False,
 ) -> bytes:

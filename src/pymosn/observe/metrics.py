@@ -81,6 +81,7 @@ DOWNSTREAM: Final = Layout(
         *((f"request_{status}_total", COUNTER) for status in COUNTED_STATUSES),
         ("request_other_code", COUNTER),
         *((f"http2_flood_{name}", COUNTER) for name in HTTP2_FLOODS),
+        ("rpc_flood_heartbeats", COUNTER),
     ),
 )
 
@@ -284,8 +285,9 @@ class DownstreamStats:
         self.add(_D_PROTOCOL_ERROR, 1)
 
     def flooded(self, flood: str) -> None:
-        """A connection was ended because of ``flood``, one of ``HTTP2_FLOODS``."""
-        self.add(DOWNSTREAM.offset(f"http2_flood_{flood}"), 1)
+        """A connection was ended because of ``flood``, one of ``HTTP2_FLOODS``, or ``heartbeats``."""
+        prefix = "http2" if flood in HTTP2_FLOODS else "rpc"
+        self.add(DOWNSTREAM.offset(f"{prefix}_flood_{flood}"), 1)
 
 
 class UpstreamStats:

@@ -34,7 +34,7 @@ cdef class XprotocolClientConnection(PooledConnection):
     cdef dict _streams
     cdef long _abandoned, _most, _last_id, _max_id, _heard_at, _heartbeat_id, _heartbeats, _failures
     cdef Timer _timer
-    cdef bint _leaving, _remote_close
+    cdef bint _leaving, _remote_close, _active_at_close
 
     cdef void begin(self)
     @cython.locals(sender=XprotocolClientStream, limit=long)
@@ -98,7 +98,6 @@ cdef class XprotocolPool(ConnectionPool):
     cdef readonly RpcProtocol protocol
     cdef FrameLimits frames
     cdef long _turn, _redials
-    cdef bint _used
     cdef Timer _redial
 
     cdef PooledConnection codec(self, Connection connection)
@@ -109,6 +108,7 @@ cdef class XprotocolPool(ConnectionPool):
     cpdef void drain(self)
     cdef void connected(self, Connection connection)
     cdef void connect_failed(self, bint timed_out)
+    @cython.locals(client=XprotocolClientConnection)
     cdef void closed(self, PooledConnection connection, bint remote, bint active)
     cdef void on_timer(self, Timer timer)
     cdef void _dial_later(self)

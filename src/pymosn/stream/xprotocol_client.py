@@ -94,6 +94,7 @@ class XprotocolClientConnection(PooledConnection):
     _failures: int
     _leaving: bool
     _remote_close: bool
+    _active_at_close: bool
 
     def __init__(
         self, pool: "XprotocolPool", connection: Connection, protocol: RpcProtocol
@@ -208,6 +209,7 @@ class XprotocolClientConnection(PooledConnection):
 
     def on_eof(self) -> None:
         self._remote_close = True
+        self._active_at_close = self.lent > 0
         self._leave()
         self._lose_streams(_UPSTREAM_CLOSED)
         self.connection.close()
@@ -215,7 +217,7 @@ class XprotocolClientConnection(PooledConnection):
     def on_closed(self, error: int) -> None:
         self._leaving = True
         self.pool.reactor.cancel(self._timer)
-        active = self.lent > 0
+        active = self.lent > 0 or self._active_at_close
         self.pool.closed(self, self._remote_close or error != 0, active)
         self._lose_streams(_UPSTREAM_CLOSED)
 
@@ -416,7 +418,6 @@ class XprotocolPool(ConnectionPool):
     protocol: "RpcProtocol"
     frames: "FrameLimits"
     _turn: int
-    _used: bool
     _redial: "Timer"
     _redials: int
 
@@ -449,7 +450,6 @@ class XprotocolPool(ConnectionPool):
     def acquire(self, waiter: PoolWaiter, careful: bool) -> int:
         if self.protocol.pool_mode != _MULTIPLEX:
             return ConnectionPool.acquire(self, waiter, careful)
-        self._used = True
         shared = self._shared
         count = len(shared)
         if count:
@@ -480,7 +480,6 @@ class XprotocolPool(ConnectionPool):
 
     def connected(self, connection: Connection) -> None:
         self._redials = 0
-        self._used = False
         ConnectionPool.connected(self, connection)
 
     def connect_failed(self, timed_out: bool) -> None:
@@ -490,7 +489,8 @@ class XprotocolPool(ConnectionPool):
 
     def closed(self, connection: PooledConnection, remote: bool, active: bool) -> None:
         ConnectionPool.closed(self, connection, remote, active)
-        if remote and (self._used or active) and self.protocol.pool_mode == _MULTIPLEX:
+        client: XprotocolClientConnection = connection  # type: ignore[assignment]  # ours are
+        if remote and client.requests and self.protocol.pool_mode == _MULTIPLEX:
             self._dial_later()
 
     def on_timer(self, timer: Timer) -> None:

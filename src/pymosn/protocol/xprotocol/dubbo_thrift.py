@@ -99,6 +99,9 @@ class DubboThrift(RpcProtocol):
         self.id_bits = 62
 
     def match(self, data: bytes) -> int:
+        if data[0] != 0:
+            # Sixteen megabytes: nobody begins so.
+            return _FAIL
         if len(data) < 5:
             return _AGAIN
         if len(data) == 5:

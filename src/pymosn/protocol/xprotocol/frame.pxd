@@ -19,6 +19,7 @@ cdef class RpcRequest(RequestHead):
 
     cdef void enter(
         self, str protocol, bytes raw, Py_ssize_t fields, long number, Py_ssize_t content_size)
+    cpdef long frame_id(self)
     cpdef bint repeatable(self)
     cpdef bint is_rpc(self)
 
@@ -32,6 +33,7 @@ cdef class RpcResponse(ResponseHead):
 
     cdef void enter(
         self, str protocol, bytes raw, Py_ssize_t fields, long number, Py_ssize_t content_size)
+    cpdef int frame_status(self)
     cpdef bint is_rpc(self)
 
 

@@ -97,6 +97,9 @@ class RpcRequest(RequestHead):
         self.oneway = False
         self.content_size = content_size
 
+    def frame_id(self) -> int:
+        return self.id
+
     def repeatable(self) -> bool:
         # MOSN repeats calls whenever the route's policy says so: nothing in them tells more.
         return True
@@ -134,6 +137,9 @@ class RpcResponse(ResponseHead):
         self.id = number
         self.rpc_status = 0
         self.content_size = content_size
+
+    def frame_status(self) -> int:
+        return self.rpc_status
 
     def is_rpc(self) -> bool:
         return True
