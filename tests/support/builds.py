@@ -38,8 +38,8 @@ def installed() -> Codec:
 
 def interpreted() -> Codec:
     """Load the sources of the codec beside the compiled modules."""
-    message = _load("message.py", "pymosn_interpreted.message", {})
-    http1 = _load(
+    message = load("message.py", "pymosn_interpreted.message", {})
+    http1 = load(
         "protocol/http1.py", "pymosn_interpreted.protocol.http1", {"pymosn.message": message}
     )
     return Codec("interpreted", message, http1)
@@ -80,13 +80,13 @@ def headers_interpreted() -> HeaderCodec:
     found = {"pymosn.message": codec.message}
     loaded = []
     for name in ("huffman", "hpack", "heads"):
-        module = _load(f"protocol/http2/{name}.py", f"{package}.{name}_interpreted", found)
+        module = load(f"protocol/http2/{name}.py", f"{package}.{name}_interpreted", found)
         found[f"{package}.{name}"] = module
         loaded.append(module)
     return HeaderCodec(codec, *loaded)
 
 
-def _load(path: str, name: str, instead: dict[str, ModuleType]) -> ModuleType:
+def load(path: str, name: str, instead: dict[str, ModuleType]) -> ModuleType:
     """Execute a source file as ``name``; its imports find the modules of ``instead``."""
     spec = importlib.util.spec_from_file_location(name, _SOURCES / path)
     assert spec is not None

@@ -2,9 +2,12 @@
 
 import base64
 import hashlib
+from typing import Any
 
 from pymosn.message import Head, RequestHead, ResponseHead
 from pymosn.network.connection import Connection
+from pymosn.network.reactor import Reactor
+from pymosn.observe.metrics import UpstreamStats
 from pymosn.protocol.http2.connection import (
     DATA,
     DRAINED,
@@ -19,9 +22,15 @@ from pymosn.protocol.http2.connection import (
 )
 from pymosn.protocol.http2.errors import CANCEL, NO_ERROR, REFUSED_STREAM
 from pymosn.protocol.http2.options import Http2Options
-from pymosn.protocol.http2.stream import Http2Stream
+from pymosn.protocol.http2.settings import ASSUMED_STREAMS
 from pymosn.stream.http2 import Http2Sender, Http2Wire
-from pymosn.stream.pool import ConnectionPool, PooledConnection, UpstreamSender
+from pymosn.stream.pool import (
+    ConnectionPool,
+    Limits,
+    PooledConnection,
+    PoolOptions,
+    UpstreamSender,
+)
 from pymosn.stream.stream import (
     UPSTREAM_CLOSED,
     UPSTREAM_PROTOCOL,
@@ -30,6 +39,7 @@ from pymosn.stream.stream import (
     StreamReceiver,
 )
 
+_METHOD_CONNECT = b"CONNECT"
 _NEED_DATA = NEED_DATA
 _HEADERS = HEADERS
 _DATA = DATA
@@ -56,6 +66,7 @@ class Http2ClientConnection(PooledConnection):
     wire: "Http2Wire"
     lent: int
     requests: int
+    upgrades: list[Any] | None
     _leaving: bool
     _remote_close: bool
 
@@ -90,7 +101,10 @@ class Http2ClientConnection(PooledConnection):
     def room(self) -> int:
         if self._leaving or self.connection.closed:
             return 0
-        return self.engine.peer_max_streams - self.lent
+        limit = self.engine.peer.max_streams
+        if not self.engine.settled:
+            limit = self.pool.streams_expected
+        return limit - self.lent
 
     def busy(self) -> bool:
         return self.lent > 0
@@ -160,6 +174,8 @@ class Http2ClientConnection(PooledConnection):
                 if self.lent == 0:
                     self.close_idle()
             elif event == _SETTLED:
+                self.pool.streams_expected = min(engine.peer.max_streams, ASSUMED_STREAMS)
+                self._send_upgrades()
                 if self.room() > 0:
                     self.pool.share(self)
                 else:
@@ -200,6 +216,14 @@ class Http2ClientConnection(PooledConnection):
             refused = engine.unprocessed or engine.error_code == _REFUSED_STREAM
             sender.drop(_UPSTREAM_REFUSED if refused else _UPSTREAM_RESET)
 
+    def _send_upgrades(self) -> None:
+        """The server has said whether it takes extended CONNECT: send what waited for that."""
+        waiting = self.upgrades
+        self.upgrades = None
+        if waiting is not None:
+            for sender in waiting:
+                sender.send_upgrade()
+
     def _leave(self) -> None:
         """Take no more exchanges."""
         self._leaving = True
@@ -219,6 +243,7 @@ class Http2ClientStream(Http2Sender):
     _websocket_key: bytes | None
     _upgrade: bytes | None
     _refused: int
+    _waiting: "RequestHead"  # None unless an upgrade waits
 
     def enter(self, client: Http2ClientConnection) -> None:
         """Use a stream of ``client``; it is opened by ``send_headers``."""
@@ -235,17 +260,30 @@ class Http2ClientStream(Http2Sender):
         request: RequestHead = head  # type: ignore[assignment]  # a client sends requests
         engine = self.wire.engine
         self._upgrade = request.upgrade
+        if self._upgrade is not None and not engine.settled:
+            self._waiting = request
+            if self.client.upgrades is None:
+                self.client.upgrades = []
+            self.client.upgrades.append(self)
+            return
         if self._upgrade is not None:
             self._websocket_key = request.get(b"sec-websocket-key")
-            if not engine.connect_protocol:
+            if not engine.peer.connect_protocol:
                 self._refuse(_UPSTREAM_PROTOCOL)
                 return
+        if self._upgrade is not None or request.method == _METHOD_CONNECT:
+            end = False  # the tunnel follows
         self.stream = engine.open_stream(self, request, end)  # type: ignore[assignment]  # as declared
         if self.stream is None:
             self._refuse(_UPSTREAM_REFUSED)
             return
         self.sent = end
         self.wire.flush()
+
+    def send_upgrade(self) -> None:
+        """The server's SETTINGS, for which an upgrade has to wait, are here."""
+        if self.receiver is not None:
+            self.send_headers(self._waiting, True)
 
     def on_deferred(self) -> None:
         """The stream could not be opened."""
@@ -311,6 +349,18 @@ class Http2ClientStream(Http2Sender):
 
 class Http2Pool(ConnectionPool):
     """The HTTP/2 connections to one host (spec §7.1)."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        family: int,
+        address: bytes,
+        options: PoolOptions,
+        limits: Limits,
+        stats: UpstreamStats,
+    ) -> None:
+        ConnectionPool.__init__(self, reactor, family, address, options, limits, stats)
+        self.streams_expected = ASSUMED_STREAMS
 
     def codec(self, connection: Connection) -> PooledConnection:
         return Http2ClientConnection(self, connection, self.options.http2)

@@ -9,6 +9,7 @@ from pymosn.stream.http2 cimport Http2Sender, Http2Wire
 from pymosn.stream.options cimport ServerOptions
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver
 
+cdef bytes _METHOD_CONNECT
 cdef int _NEED_DATA, _HEADERS, _DATA, _TRAILERS, _RESET, _DRAINED, _ERROR
 cdef int _NO_ERROR, _CANCEL, _INTERNAL_ERROR, _DOWNSTREAM_CLOSED, _DOWNSTREAM_PROTOCOL
 
@@ -47,7 +48,8 @@ cdef class Http2ServerConnection(Handler):
     cdef void _pass_on(self, int event, Http2ServerStream sender)
     @cython.locals(sender=Http2ServerStream, receiver=StreamReceiver)
     cdef void _begin_exchange(self, Http2Stream stream, RequestHead request, bint end)
-    cdef void _refuse(self, Http2ServerStream sender, int status, str why)
+    @cython.locals(receiver=StreamReceiver)
+    cdef void refuse(self, Http2ServerStream sender, int status, str why)
     @cython.locals(engine=Http2Connection)
     cdef void _fail(self)
     @cython.locals(stream=Http2Stream, sender=Http2ServerStream)
@@ -64,15 +66,19 @@ cdef class Http2ServerConnection(Handler):
 
 cdef class Http2ServerStream(Http2Sender):
     cdef Http2ServerConnection server
-    cdef bint received, expects_continue
-    cdef long heard_at
+    cdef Reactor reactor
+    cdef bint received, expects_continue, tunnels
+    cdef list early
+    cdef long heard_at, body_size
     cdef long _taken, _taken_at
     cdef bint _extended_connect
 
     cdef void enter(self, Http2ServerConnection server, Http2Stream stream)
-    cdef void begin_extended_connect(self, RequestHead request)
+    cdef void await_tunnel(self, RequestHead request)
     @cython.locals(response=ResponseHead, stream=Http2Stream)
     cdef void send_headers(self, Head head, bint end)
+    @cython.locals(early=list, data=bytes)
+    cdef void on_deferred(self)
     cdef void on_sent(self)
     cdef void send_continue(self)
     cdef void reset(self)
@@ -80,7 +86,7 @@ cdef class Http2ServerStream(Http2Sender):
     cdef void answer(self, int status, str why)
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
-    @cython.locals(stream=Http2Stream, receiver=StreamReceiver)
+    @cython.locals(stream=Http2Stream)
     cdef void check(self, long now, long limit)
     @cython.locals(stream=Http2Stream)
     cdef void _lose(self)

@@ -36,6 +36,7 @@ from pymosn.stream.stream import (
 LONGEST_PAUSE: Final = 5.0
 """Seconds between two looks at the streams, at most."""
 
+_METHOD_CONNECT = b"CONNECT"
 _NEED_DATA = NEED_DATA
 _HEADERS = HEADERS
 _DATA = DATA
@@ -209,8 +210,15 @@ class Http2ServerConnection(Handler):
             data = engine.data
             stream = engine.stream
             sender.received = engine.end
+            sender.body_size += len(data)
+            if sender.early is not None:
+                sender.early.append(data)
+                return
             if receiver is not None:
-                receiver.on_data(data, engine.end)
+                if sender.body_size > self.options.max_body > 0 and not sender.tunnels:
+                    self.refuse(sender, 413, "the body is too large")
+                else:
+                    receiver.on_data(data, engine.end)
             engine.consumed(stream, len(data))
         elif event == _TRAILERS:
             sender.received = True
@@ -229,12 +237,14 @@ class Http2ServerConnection(Handler):
         sender.received = end
         self.requests += 1
         if request is None:
-            self._refuse(sender, 431, "the head is too large")
+            self.refuse(sender, 431, "the head is too large")
             return
-        if request.upgrade is not None:
-            sender.begin_extended_connect(request)
+        if request.upgrade is not None or request.method == _METHOD_CONNECT:
+            # What follows is no body: it is for the tunnel, once there is one.
+            sender.await_tunnel(request)
+            end = True
         if self.options.max_body and request.content_length > self.options.max_body:
-            self._refuse(sender, 413, "the body is too large")
+            self.refuse(sender, 413, "the body is too large")
             return
         receiver = self.factory.new_stream(sender, self.info)
         sender.receiver = receiver
@@ -243,10 +253,17 @@ class Http2ServerConnection(Handler):
         if self.options.max_requests and self.requests >= self.options.max_requests:
             self.drain()
 
-    def _refuse(self, sender: "Http2ServerStream", status: int, why: str) -> None:
+    def refuse(self, sender: "Http2ServerStream", status: int, why: str) -> None:
         """Answer a request that goes no further."""
         self.factory.protocol_error(self.info, status, why)
-        sender.answer(status, why)
+        receiver = sender.receiver
+        sender.receiver = None  # type: ignore[assignment]  # as declared
+        if receiver is not None:
+            receiver.on_reset(_DOWNSTREAM_PROTOCOL)
+        if sender.response_begun:
+            sender.reset()
+        else:
+            sender.answer(status, why)
 
     def _fail(self) -> None:
         """The client broke the protocol for the whole connection; the engine has said so."""
@@ -307,6 +324,11 @@ class Http2ServerStream(Http2Sender):
     received: bool
     """Whether the request has arrived in full."""
     heard_at: int
+    body_size: int
+    tunnels: bool
+    early: list[bytes] | None
+    """What the client sent before there was a tunnel; its window bounds it."""
+    reactor: "Reactor"
     expects_continue: bool
     _taken: int
     _taken_at: int
@@ -315,13 +337,19 @@ class Http2ServerStream(Http2Sender):
     def enter(self, server: Http2ServerConnection, stream: Http2Stream) -> None:
         """Answer on ``stream``."""
         self.server = server
+        self.reactor = server.reactor
         self.wire = server.wire
         self.stream = stream
         self.heard_at = server.reactor.now
         self._taken_at = self.heard_at
 
-    def begin_extended_connect(self, request: RequestHead) -> None:
-        """Make of an extended CONNECT what HTTP/1.1 knows as an upgrade (RFC 8441)."""
+    def await_tunnel(self, request: RequestHead) -> None:
+        """The request asks for a tunnel; make of an extended CONNECT what HTTP/1.1 knows as an
+        upgrade (RFC 8441)."""
+        self.tunnels = True
+        self.early = []
+        if request.upgrade is None:
+            return
         self._extended_connect = True
         request.method = b"GET"
         if request.upgrade == b"websocket" and request.get(b"sec-websocket-key") is None:
@@ -342,6 +370,23 @@ class Http2ServerStream(Http2Sender):
         if end:
             self.sent = True
             self.on_sent()
+        elif self.early is not None and self.response_begun:
+            self.reactor.defer(self)
+
+    def on_deferred(self) -> None:
+        """There is an answer: what came for the tunnel goes there, or nowhere."""
+        early = self.early
+        self.early = None
+        if early is None or self.stream is None:
+            return
+        for data in early:
+            if self.receiver is not None:
+                self.receiver.on_data(data, False)
+        if self.receiver is not None and self.received:
+            self.receiver.on_data(b"", True)
+        if self.stream is not None:
+            self.wire.engine.consumed(self.stream, sum(map(len, early)))
+            self.wire.flush()
 
     def on_sent(self) -> None:
         self.receiver = None  # type: ignore[assignment]  # as declared
@@ -401,13 +446,9 @@ class Http2ServerStream(Http2Sender):
         elif not self.received and not stream.paused and self.receiver is not None:
             if now - self.heard_at < limit:
                 return
-            if self.response_begun:
-                # Also a tunnel or a stream of messages, in which the client may be silent.
-                return
-            receiver = self.receiver
-            self.receiver = None  # type: ignore[assignment]  # as declared
-            receiver.on_reset(_DOWNSTREAM_CLOSED)
-            self.answer(408, "the body took too long")
+            if not self.response_begun:
+                # Otherwise it may be a tunnel, or a stream of messages: a client may be silent.
+                self.server.refuse(self, 408, "the body took too long")
 
     def _lose(self) -> None:
         stream = self.stream

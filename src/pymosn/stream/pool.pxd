@@ -83,7 +83,7 @@ cdef class ConnectionPool(Reactive):
     cdef bint _timer_armed
     cdef readonly bint draining
     cdef readonly long connecting
-    cdef readonly long streams_expected
+    cdef public long streams_expected
 
     cdef PooledConnection codec(self, Connection connection)
     cdef bint takes(self, RequestHead request)

@@ -9,18 +9,17 @@ Sans-IO.  The owner of the socket does, when bytes arrived or the socket drained
         if not parts: break
         if not connection.write_all(parts): engine.congested(True)
 
-After calls outside of events, ``take_output`` is enough.  Control frames and heads are written at
-once; data waits, stream by stream, for the peer's windows and for the socket, and goes out round
-robin.  Breaking the protocol is an event, never an exception: ``RESET`` for one stream, ``ERROR``
-for the connection.  Priorities (RFC 7540 §5.3) are checked and ignored (RFC 9113 §5.3.2).
+After calls outside of events, ``take_output`` is enough.  Breaking the protocol is an event, never
+an exception: ``RESET`` for one stream, ``ERROR`` for the connection.  Priorities (RFC 7540 §5.3)
+are checked and ignored (RFC 9113 §5.3.2).
 
-Counterparts: ``frames`` has the layout, ``heads`` the fields; ``pymosn.stream`` has the sockets.
-It is long because the rules of streams, windows and limits refer to each other.
+Counterparts: ``frames`` has the layout, ``heads`` the fields, ``output`` what we say; the sockets
+are in ``pymosn.stream``.  Long, because each frame's rules are few but there are ten of them.
 """
 
 from typing import Final
 
-from pymosn.message import Head, RequestHead, ResponseHead
+from pymosn.message import Head, RequestHead
 from pymosn.protocol.http2.errors import (
     COMPRESSION_ERROR,
     ENHANCE_YOUR_CALM,
@@ -35,16 +34,13 @@ from pymosn.protocol.http2.frames import (
     ACK,
     CONTINUATION_FRAME,
     DATA_FRAME,
-    DEFAULT_WINDOW,
     END_HEADERS,
     END_STREAM,
     GOAWAY_FRAME,
     HEADERS_FRAME,
     INCOMPLETE,
-    MAX_MAX_FRAME_SIZE,
     MAX_STREAM_ID,
     MAX_WINDOW,
-    MIN_MAX_FRAME_SIZE,
     PADDED,
     PING_FRAME,
     PREFACE,
@@ -52,31 +48,16 @@ from pymosn.protocol.http2.frames import (
     PRIORITY_FRAME,
     PUSH_PROMISE_FRAME,
     RST_STREAM_FRAME,
-    SETTINGS_ENABLE_CONNECT_PROTOCOL,
-    SETTINGS_ENABLE_PUSH,
     SETTINGS_FRAME,
-    SETTINGS_HEADER_TABLE_SIZE,
-    SETTINGS_INITIAL_WINDOW_SIZE,
-    SETTINGS_MAX_CONCURRENT_STREAMS,
-    SETTINGS_MAX_FRAME_SIZE,
-    SETTINGS_MAX_HEADER_LIST_SIZE,
-    SETTINGS_NO_RFC7540_PRIORITIES,
     TOO_LONG,
     WINDOW_UPDATE_FRAME,
     FrameReader,
-    FrameWriter,
 )
-from pymosn.protocol.http2.heads import (
-    read_request,
-    read_response,
-    read_trailers,
-    write_request,
-    write_response,
-    write_trailers,
-)
+from pymosn.protocol.http2.heads import read_request, read_response, read_trailers
 from pymosn.protocol.http2.hpack import COMPRESSION_ERROR as MALFORMED_BLOCK
-from pymosn.protocol.http2.hpack import OK, HpackDecoder, HpackEncoder
-from pymosn.protocol.http2.options import FLOODS, Http2Options, TokenBucket
+from pymosn.protocol.http2.hpack import DEFAULT_TABLE_SIZE, OK, HpackDecoder
+from pymosn.protocol.http2.options import Http2Options, TokenBucket
+from pymosn.protocol.http2.output import Http2Output
 from pymosn.protocol.http2.stream import Http2Stream
 
 NEED_DATA: Final = 0
@@ -99,19 +80,9 @@ SETTLED: Final = 7
 PONG: Final = 8
 """``data`` is the payload of the ``ping`` that the peer answered."""
 ERROR: Final = -1
-"""The connection failed: ``error_code``, ``error`` and, when a limit ended it, ``flood``.  GOAWAY is
-in the output; write it and close.  What is in ``streams`` has heard nothing yet."""
+"""The connection failed: ``error_code``, ``error`` and, when a limit ended it, ``flood``.  GOAWAY
+is in the output; write it and close.  What is in ``streams`` has heard nothing yet."""
 
-FRAME_BYTES: Final = 16384
-"""DATA frames are not made larger, whatever the peer allows: streams take turns by frames."""
-OUTPUT_BYTES: Final = 262144
-"""Data handed out at once.  Not less than ``Connection.HIGH_WATER``: who got so much finds the
-socket full, and will call ``congested(False)`` for the rest."""
-ASSUMED_STREAMS: Final = 100
-"""How many streams a client opens before the server's SETTINGS arrive."""
-REMEMBERED: Final = 256
-"""Streams that we reset lately and whose frames may still come, beside as many as were ever open
-at once."""
 MAX_INFORMATIONAL: Final = 16
 """1xx responses to one request."""
 
@@ -128,22 +99,14 @@ _ERROR = ERROR
 _NOTHING = -3
 """The frame was no event."""
 
-_FRAME_BYTES = FRAME_BYTES
-_OUTPUT_BYTES = OUTPUT_BYTES
-_REMEMBERED = REMEMBERED
 _MAX_INFORMATIONAL = MAX_INFORMATIONAL
-_METHOD_HEAD = b"HEAD"
 _METHOD_CONNECT = b"CONNECT"
 
 
-class Http2Connection:
+class Http2Connection(Http2Output):
     """One end of a connection; ``options.server`` says which."""
 
-    options: Http2Options
-    streams: dict[int, Http2Stream]
-    send_window: int
-    receive_window: int
-    stream: Http2Stream  # what the last event is about
+    stream: Http2Stream  # what the last event is about, None when it is the connection
     head: Head | None
     data: bytes
     end: bool
@@ -154,33 +117,14 @@ class Http2Connection:
     flood: str
     last_stream_id: int
     settled: bool
-    acknowledged: bool
-    connect_protocol: bool
-    peer_max_streams: int
-    peer_max_header_bytes: int
-    peer_goaway: bool
-    draining: bool
-    _server: bool
     _reader: FrameReader
-    _writer: FrameWriter
     _decoder: HpackDecoder
-    _encoder: HpackEncoder
     _now: int
     _preface_left: int
-    _failed: bool
-    _congested: bool
-    _pending: bool
-    _peer_window: int
-    _peer_frame: int
-    _highest: int
     _gap_start: int
     _gap_end: int
-    _next_id: int
-    _most: int
-    _goaway_sent: bool
-    _last_announced: int
     _block_id: int
-    _block_flags: int
+    _block_end: int
     _block_code: int
     _block_frames: int
     _block_size: int
@@ -188,29 +132,13 @@ class Http2Connection:
     _body: Http2Stream | None
     _body_end: bool
     _padding: int
-    _credit: int
-    _room: int
-    _unread_replies: int
-    _ready: dict[int, Http2Stream]
-    _drained: list[Http2Stream] | None
     _lost: list[Http2Stream] | None
     _goaway_due: bool
     _goaway_code: int
-    _streams_limited: bool
-    _forgotten: dict[int, None]
-    _resets: TokenBucket
-    _settings: TokenBucket
-    _pings: TokenBucket
-    _empty: TokenBucket
-    _priority: TokenBucket
-    _window_updates: TokenBucket
 
     def __init__(self, options: Http2Options) -> None:
-        self.options = options
-        self.streams = {}
-        self.send_window = DEFAULT_WINDOW
-        self.receive_window = DEFAULT_WINDOW
-        self.stream = None  # type: ignore[assignment]  # until an event names one
+        Http2Output.__init__(self, options)
+        self.stream = None  # type: ignore[assignment]  # as declared
         self.head = None
         self.data = b""
         self.end = False
@@ -221,92 +149,34 @@ class Http2Connection:
         self.flood = ""
         self.last_stream_id = MAX_STREAM_ID
         self.settled = False
-        self.acknowledged = False
-        self.connect_protocol = False
-        self.peer_max_streams = ASSUMED_STREAMS
-        self.peer_max_header_bytes = 0
-        self.peer_goaway = False
-        self.draining = False
-        self._server = options.server
         self._reader = FrameReader(options.max_frame_size)
-        self._writer = FrameWriter()
         # A peer may not know yet that we want a smaller table.
         self._decoder = HpackDecoder(
-            max(4096, options.header_table_size), options.max_header_bytes, options.max_fields
+            max(DEFAULT_TABLE_SIZE, options.header_table_size),
+            options.max_header_bytes,
+            options.max_fields,
         )
-        self._encoder = HpackEncoder(options.encoder_table_size)
         self._now = 0
         self._preface_left = len(PREFACE) if options.server else 0
-        self._failed = False
-        self._congested = False
-        self._pending = False
-        self._peer_window = DEFAULT_WINDOW
-        self._peer_frame = FRAME_BYTES
-        # The highest stream that the peer opened, and the streams that it skipped last.
-        self._highest = 0
+        # The streams that the peer skipped last.
         self._gap_start = 0
         self._gap_end = 0
-        self._next_id = 1
-        self._most = 0
-        self._goaway_sent = False
-        self._last_announced = MAX_STREAM_ID
+        # A field block that is not complete: its stream (0: there is none), and so on.
         self._block_id = 0
-        self._block_flags = 0
+        self._block_end = 0
         self._block_code = NO_ERROR
         self._block_frames = 0
         self._block_size = 0
         self._block = None
+        # A DATA frame that is not complete: None when nobody wants it.
         self._body = None
         self._body_end = False
         self._padding = 0
-        self._credit = 0
-        self._room = OUTPUT_BYTES
-        self._unread_replies = 0
-        self._ready = {}
-        self._drained = None
         self._lost = None
         self._goaway_due = False
         self._goaway_code = NO_ERROR
-        self._streams_limited = False
-        self._forgotten = {}
-        buckets = [
-            TokenBucket(name, limit[0], limit[1])
-            for name, limit in zip(FLOODS, options.flood_limits, strict=True)
-        ]
-        (
-            self._resets,
-            self._settings,
-            self._pings,
-            self._empty,
-            self._priority,
-            self._window_updates,
-        ) = buckets
 
     # -- the connection -----------------------------------------------------------------------
-
-    def begin(self) -> None:
-        """Write the connection preface (RFC 9113 §3.4)."""
-        options = self.options
-        if not self._server:
-            self._writer.raw(PREFACE)
-        values = [(SETTINGS_NO_RFC7540_PRIORITIES, 1)]
-        if self._server:
-            values.append((SETTINGS_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams))
-            if options.enable_connect_protocol:
-                values.append((SETTINGS_ENABLE_CONNECT_PROTOCOL, 1))
-        else:
-            values.append((SETTINGS_ENABLE_PUSH, 0))
-        if options.header_table_size != 4096:
-            values.append((SETTINGS_HEADER_TABLE_SIZE, options.header_table_size))
-        if options.initial_window != DEFAULT_WINDOW:
-            values.append((SETTINGS_INITIAL_WINDOW_SIZE, options.initial_window))
-        if options.max_frame_size != MIN_MAX_FRAME_SIZE:
-            values.append((SETTINGS_MAX_FRAME_SIZE, options.max_frame_size))
-        values.append((SETTINGS_MAX_HEADER_LIST_SIZE, options.max_header_bytes))
-        self._writer.settings(values)
-        if options.connection_window > DEFAULT_WINDOW:
-            self._writer.window_update(0, options.connection_window - DEFAULT_WINDOW)
-            self.receive_window = options.connection_window
 
     def upgrade(self, settings: bytes) -> Http2Stream | None:
         """Begin with the request that asked for h2c in HTTP/1.1 (RFC 7540 §3.2).
@@ -314,7 +184,7 @@ class Http2Connection:
         ``settings`` is the decoded ``HTTP2-Settings`` field.  Returns stream 1, whose request has
         been read elsewhere, or None when the settings are malformed.  Comes before ``begin``.
         """
-        if self._apply_settings(settings, 0, len(settings)) != _NOTHING:
+        if self.peer.read(settings, 0, len(settings)) != NO_ERROR or not self._resize_windows():
             return None
         self._highest = 1
         stream = self._new_stream(1)
@@ -354,152 +224,6 @@ class Http2Connection:
             if event != _NOTHING:
                 return event
 
-    def take_output(self) -> list[bytes]:
-        """Return what is to be written, empty when nothing; the list is the caller's."""
-        self._room = _OUTPUT_BYTES
-        return self._writer.take()
-
-    def congested(self, value: bool) -> None:
-        """Say whether the socket is full; while it is, data waits here."""
-        self._congested = value
-        if not value:
-            self._unread_replies = 0
-            self._pump()
-
-    def active(self) -> int:
-        """Return how many streams are open."""
-        return len(self.streams)
-
-    def can_open(self) -> bool:
-        """Client: say whether the peer takes another stream now."""
-        return (
-            not self._failed
-            and not self.peer_goaway
-            and not self._goaway_sent
-            and len(self.streams) < self.peer_max_streams
-            and self._next_id < MAX_STREAM_ID
-        )
-
-    def goaway(self, code: int, final: bool) -> None:
-        """Announce that no more streams are taken (§6.8).
-
-        A server that wants to lose no request does it in two steps: not ``final`` it only asks for
-        no more; a round trip later, ``final``, later streams are refused.  A client is final.
-        """
-        if self._failed:
-            return
-        self._goaway_sent = True
-        if final or not self._server:
-            self.draining = True
-            self._announce_end(code, b"")
-        else:
-            self._writer.goaway(MAX_STREAM_ID, code, b"")
-
-    def ping(self, payload: bytes) -> None:
-        """Send PING with 8 bytes; ``PONG`` is the answer."""
-        if not self._failed:
-            self._writer.frame(PING_FRAME, 0, 0, payload)
-
-    # -- streams ------------------------------------------------------------------------------
-
-    def open_stream(self, owner: object, head: RequestHead, end: bool) -> Http2Stream | None:
-        """Client: send a request; None when ``can_open`` forbids it, or an extended CONNECT
-        (RFC 8441) that the server does not take."""
-        if not self.can_open():
-            return None
-        if head.upgrade is not None and head.method == _METHOD_CONNECT:
-            if not self.connect_protocol:
-                return None
-        stream = self._new_stream(self._next_id)
-        self._next_id += 2
-        stream.owner = owner
-        stream.bodiless = head.method == _METHOD_HEAD
-        stream.connect = head.method == _METHOD_CONNECT
-        stream.local_ended = end
-        self._write_block(stream, write_request(self._encoder, head, self.options.scheme), end)
-        return stream
-
-    def send_headers(self, stream: Http2Stream, head: ResponseHead, end: bool) -> None:
-        """Server: send a response's head; several for 1xx."""
-        if stream.closed or stream.local_ended or self._failed:
-            return
-        self._write_block(stream, write_response(self._encoder, head), end)
-        if end:
-            self._end_local(stream)
-
-    def send_data(self, stream: Http2Stream, data: bytes, end: bool) -> bool:
-        """Send a piece of the body, or queue it; False asks to pause until ``DRAINED``."""
-        if stream.closed or stream.local_ended or stream.end_queued or self._failed:
-            return True
-        size = len(data)
-        at = 0
-        if stream.queued == 0:
-            if size == 0:
-                if end:
-                    self._writer.data(END_STREAM, stream.id, data, 0, 0)
-                    self._end_local(stream)
-                return True
-            if not self._ready:
-                # Nobody is before us.
-                while at < size:
-                    count = self._allowance(stream, size - at)
-                    if count == 0:
-                        break
-                    at += count
-                    last = end and at == size
-                    self._write_data(stream, data, at - count, count, last)
-                if at == size:
-                    if end:
-                        self._end_local(stream)
-                    return True
-        if at < size:
-            stream.push(data if at == 0 else data[at:])
-        stream.end_queued = end
-        if stream.send_window > 0 and stream.queued > 0:
-            self._ready[stream.id] = stream
-            self._pump()
-        if stream.queued > self.options.high_water:
-            stream.waiting = True
-            return False
-        return True
-
-    def send_trailers(self, stream: Http2Stream, head: Head | None) -> None:
-        """End the body, with trailers or None; they follow what is queued."""
-        if stream.closed or stream.local_ended or stream.end_queued or self._failed:
-            return
-        if stream.queued > 0:
-            stream.trailers = head
-            stream.end_queued = True
-            return
-        self._write_end(stream, head)
-
-    def reset_stream(self, stream: Http2Stream, code: int) -> None:
-        """End the stream early with RST_STREAM; no ``RESET`` is reported."""
-        if not stream.closed and not self._failed:
-            self._writer.rst_stream(stream.id, code)
-            if not stream.remote_ended:
-                self._remember(stream.id)
-            self._drop(stream)
-
-    def consumed(self, stream: Http2Stream, count: int) -> None:
-        """The receiver has taken so many bytes of what ``DATA`` delivered: the peer may send more.
-
-        Not while ``paused``: whoever clears that calls again, with 0 if nothing else.
-        What was not consumed when a stream ends is given back to the connection by itself.
-        """
-        if stream.closed or self._failed:
-            return
-        if count > stream.unconsumed - stream.withheld:
-            count = stream.unconsumed - stream.withheld
-        if stream.paused:
-            stream.withheld += count
-            return
-        count += stream.withheld
-        stream.withheld = 0
-        stream.unconsumed -= count
-        self._give_back(stream, count)
-        self._give_back_connection(count)
-
     # -- reading: frames ----------------------------------------------------------------------
 
     def _read_preface(self, data: bytes) -> bytes:
@@ -521,6 +245,7 @@ class Http2Connection:
             return _RESET
         if self._goaway_due:
             self._goaway_due = False
+            self.stream = None  # type: ignore[assignment]  # as declared
             self.error_code = self._goaway_code
             return _GOAWAY
         while self._drained:
@@ -598,7 +323,7 @@ class Http2Connection:
         if flags & END_HEADERS:
             return self._on_block(identifier, reader.buffer, at, end, flags & END_STREAM, code)
         self._block_id = identifier
-        self._block_flags = flags
+        self._block_end = flags & END_STREAM
         self._block_code = code
         self._block_frames = 0
         self._block_size = end - at
@@ -626,7 +351,7 @@ class Http2Connection:
         self._block_id = 0
         self._block = None
         return self._on_block(
-            identifier, block, 0, len(block), self._block_flags & END_STREAM, self._block_code
+            identifier, block, 0, len(block), self._block_end, self._block_code
         )
 
     def _on_block(
@@ -810,10 +535,10 @@ class Http2Connection:
         count = reader.arrived()
         if count == 0:
             return _NEED_DATA
-        if self._body is None or reader.left <= self._padding:
+        stream = self._body
+        if stream is None or stream.closed or reader.left <= self._padding:
             reader.skip(count)
             return _NOTHING
-        stream: Http2Stream = self._body
         payload = reader.left - self._padding
         count = min(count, payload)
         self.stream = stream
@@ -882,70 +607,16 @@ class Http2Connection:
                 self.acknowledged = True
                 self._decoder.set_max_table_size(self.options.header_table_size)
             return self._spend(self._settings)
-        event = self._apply_settings(reader.buffer, reader.start, reader.start + reader.length)
-        if event != _NOTHING:
-            return event
+        code = self.peer.read(reader.buffer, reader.start, reader.start + reader.length)
+        if code != NO_ERROR:
+            return self._fail(code, "SETTINGS are malformed")
+        if not self._resize_windows():
+            return self._fail(FLOW_CONTROL_ERROR, "a stream's window is too large")
         self.settled = True
         self._writer.frame(SETTINGS_FRAME, ACK, 0, b"")
+        self.stream = None  # type: ignore[assignment]  # as declared
         event = self._replied(self._settings)
         return _SETTLED if event == _NOTHING else event
-
-    def _apply_settings(self, data: bytes, at: int, end: int) -> int:
-        """Take over the peer's settings (§6.5.2); ``_NOTHING`` when they are sound."""
-        raw = data
-        if (end - at) % 6 != 0:
-            return self._fail(FRAME_SIZE_ERROR, "a setting has not 6 bytes")
-        window = self._peer_window
-        while at < end:
-            identifier = raw[at] << 8 | raw[at + 1]
-            value = raw[at + 2] << 24 | raw[at + 3] << 16 | raw[at + 4] << 8 | raw[at + 5]
-            value &= 0xFFFFFFFF
-            at += 6
-            if identifier == SETTINGS_INITIAL_WINDOW_SIZE:
-                if value > MAX_WINDOW:
-                    return self._fail(FLOW_CONTROL_ERROR, "the initial window is too large")
-                window = value
-            elif identifier == SETTINGS_MAX_FRAME_SIZE:
-                if value < MIN_MAX_FRAME_SIZE or value > MAX_MAX_FRAME_SIZE:
-                    return self._fail(PROTOCOL_ERROR, "no such frame size")
-                self._peer_frame = value
-            elif identifier == SETTINGS_HEADER_TABLE_SIZE:
-                self._encoder.peer_table_size(value)
-            elif identifier == SETTINGS_MAX_CONCURRENT_STREAMS:
-                self.peer_max_streams = value
-                self._streams_limited = True
-            elif identifier == SETTINGS_MAX_HEADER_LIST_SIZE:
-                self.peer_max_header_bytes = value
-            elif identifier == SETTINGS_ENABLE_PUSH:
-                if value > 1 or (value == 1 and not self._server):
-                    return self._fail(PROTOCOL_ERROR, "no such setting of ENABLE_PUSH")
-            elif identifier == SETTINGS_ENABLE_CONNECT_PROTOCOL:
-                if value > 1 or (value == 0 and self.connect_protocol):
-                    return self._fail(PROTOCOL_ERROR, "no such setting of ENABLE_CONNECT_PROTOCOL")
-                self.connect_protocol = value == 1
-            elif identifier == SETTINGS_NO_RFC7540_PRIORITIES:
-                if value > 1:
-                    return self._fail(PROTOCOL_ERROR, "no such setting of priorities")
-        if not self._streams_limited:
-            self.peer_max_streams = MAX_STREAM_ID
-        return self._resize_windows(window)
-
-    def _resize_windows(self, window: int) -> int:
-        """Move the windows of all streams (§6.9.2), once for each SETTINGS frame."""
-        change = window - self._peer_window
-        if change == 0:
-            return _NOTHING
-        self._peer_window = window
-        for stream in self.streams.values():
-            if stream.send_window + change > MAX_WINDOW:
-                return self._fail(FLOW_CONTROL_ERROR, "a stream's window is too large")
-            stream.send_window += change
-            if stream.queued > 0:
-                if stream.send_window > 0:
-                    self._ready[stream.id] = stream
-                else:
-                    self._ready.pop(stream.id, None)
-        return _NOTHING
 
     def _read_ping(self) -> int:
         reader = self._reader
@@ -956,6 +627,7 @@ class Http2Connection:
         payload = reader.part(reader.start, reader.start + 8)
         if reader.flags & ACK:
             self.data = payload
+            self.stream = None  # type: ignore[assignment]  # as declared
             event = self._spend(self._pings)
             return _PONG if event == _NOTHING else event
         self._writer.frame(PING_FRAME, ACK, 0, payload)
@@ -1010,53 +682,6 @@ class Http2Connection:
             return True
         return identifier > self._highest if self._server else identifier >= self._next_id
 
-    def _new_stream(self, identifier: int) -> Http2Stream:
-        window = self.options.initial_window
-        if window < DEFAULT_WINDOW and not self.acknowledged:
-            # The peer may not know our settings yet.
-            window = DEFAULT_WINDOW
-        stream = Http2Stream(identifier, self._peer_window, window)
-        self.streams[identifier] = stream
-        self._priority.give(4)
-        self._window_updates.give(16)
-        if len(self.streams) > self._most:
-            self._most = len(self.streams)
-        return stream
-
-    def _end_remote(self, stream: Http2Stream) -> None:
-        stream.remote_ended = True
-        if stream.local_ended:
-            self._drop(stream)
-            self._resets.give(1)
-
-    def _end_local(self, stream: Http2Stream) -> None:
-        stream.local_ended = True
-        if stream.remote_ended:
-            self._drop(stream)
-            self._resets.give(1)
-
-    def _drop(self, stream: Http2Stream) -> None:
-        """The stream is closed (§5.1)."""
-        del self.streams[stream.id]
-        stream.closed = True
-        if stream.queued > 0:
-            self._ready.pop(stream.id, None)
-            stream.clear()
-        if stream.unconsumed > 0:
-            # Includes what of a frame has not even arrived: it will be passed over.
-            self._give_back_connection(stream.unconsumed)
-            stream.unconsumed = 0
-        if self._body is stream:
-            self._body = None
-
-    def _remember(self, identifier: int) -> None:
-        """We reset the stream: what is still on its way is ignored."""
-        self._forgotten[identifier] = None
-        if len(self._forgotten) > _REMEMBERED + self._most:
-            for oldest in self._forgotten:
-                del self._forgotten[oldest]
-                break
-
     def _break_stream(self, stream: Http2Stream, code: int) -> int:
         """The peer broke the rules on one stream (§5.4.2)."""
         # Being made to reset streams is no better than their being reset (CVE-2025-8671).
@@ -1093,93 +718,3 @@ class Http2Connection:
         self.flood = flood
         self._announce_end(code, text.encode())
         return _ERROR
-
-    def _announce_end(self, code: int, text: bytes) -> None:
-        # What we say here never grows (§6.8), though refused streams go on counting.
-        if self._highest < self._last_announced:
-            self._last_announced = self._highest
-        self._writer.goaway(self._last_announced, code, text)
-
-    # -- windows ------------------------------------------------------------------------------
-
-    def _give_back(self, stream: Http2Stream, count: int) -> None:
-        """Let the peer send more on a stream, when half of its window is due."""
-        stream.credit += count
-        if stream.credit > self.options.initial_window >> 1 and not stream.remote_ended:
-            self._writer.window_update(stream.id, stream.credit)
-            stream.receive_window += stream.credit
-            stream.credit = 0
-
-    def _give_back_connection(self, count: int) -> None:
-        self._credit += count
-        if self._credit > self.options.connection_window >> 1:
-            self._writer.window_update(0, self._credit)
-            self.receive_window += self._credit
-            self._credit = 0
-
-    # -- writing ------------------------------------------------------------------------------
-
-    def _write_block(self, stream: Http2Stream, block: bytes, end: bool) -> None:
-        self._writer.headers(END_STREAM if end else 0, stream.id, block, self._peer_frame)
-
-    def _write_end(self, stream: Http2Stream, head: Head | None) -> None:
-        """Write what ends a stream when nothing is queued."""
-        block = b"" if head is None else write_trailers(self._encoder, head)
-        if block:
-            self._write_block(stream, block, True)
-        else:
-            self._writer.data(END_STREAM, stream.id, b"", 0, 0)
-        self._end_local(stream)
-
-    def _allowance(self, stream: Http2Stream, size: int) -> int:
-        """Return how much of ``size`` bytes may go out in a frame now."""
-        if self._congested or self._room <= 0:
-            return 0
-        size = min(size, _FRAME_BYTES, self.send_window, stream.send_window)
-        return max(size, 0)
-
-    def _write_data(
-        self, stream: Http2Stream, data: bytes, start: int, count: int, last: bool
-    ) -> None:
-        self.send_window -= count
-        stream.send_window -= count
-        self._room -= count
-        self._writer.data(END_STREAM if last else 0, stream.id, data, start, count)
-        self._pings.give(1)
-        self._window_updates.give(16)
-
-    def _pump(self) -> None:
-        """Send what is queued, a frame for each stream in turn, as far as it is allowed."""
-        while self._ready and self._is_open():
-            for stream in list(self._ready.values()):
-                if not self._is_open():
-                    return
-                self._send_queued(stream)
-
-    def _is_open(self) -> bool:
-        """Say whether anything but a stream's own window holds data back."""
-        return not self._congested and self._room > 0 and self.send_window > 0
-
-    def _send_queued(self, stream: Http2Stream) -> None:
-        piece = stream.first()
-        start = stream.offset()
-        count = self._allowance(stream, len(piece) - start)
-        last = stream.end_queued and count == stream.queued and stream.trailers is None
-        self._write_data(stream, piece, start, count, last)
-        stream.sent(count)
-        # Whoever had a turn goes to the end of the line.
-        del self._ready[stream.id]
-        if stream.queued > 0:
-            if stream.send_window > 0:
-                self._ready[stream.id] = stream
-        elif last:
-            self._end_local(stream)
-        elif stream.end_queued:
-            self._write_end(stream, stream.trailers)
-        if stream.waiting and stream.queued <= self.options.low_water:
-            stream.waiting = False
-            if not stream.end_queued:
-                if self._drained is None:
-                    self._drained = []
-                self._drained.append(stream)
-                self._pending = True

@@ -238,21 +238,23 @@ def _finish(head: Head, parts: list[bytes]) -> None:
 def write_request(encoder: HpackEncoder, head: RequestHead, scheme: bytes = b"") -> bytes:
     """Return the header block of a request; ``scheme`` instead of the head's own, if any.
 
-    The Host line says what ``:authority`` is: routes rewrite that.  CONNECT with ``upgrade`` is an
-    extended one (RFC 8441).
+    The Host line says what ``:authority`` is: routes rewrite that.  What HTTP/1.1 knows as an
+    upgrade is an extended CONNECT here (RFC 8441).
     """
     parts = encoder.begin()
     method = head.method
     authority = head.get(_N_HOST)
     if authority is None:
         authority = head.authority
+    if head.upgrade is not None:
+        method = _CONNECT
     encoder.encode_method(method, parts)
     if method != _CONNECT or head.upgrade is not None:
         encoder.encode_scheme(scheme or head.scheme, parts)
         if authority:
             encoder.encode_authority(authority, parts)
         encoder.encode_path(head.target, parts)
-        if head.upgrade is not None and method == _CONNECT:
+        if head.upgrade is not None:
             encoder.encode_line(b":protocol: %b\r\n" % head.upgrade, parts)
     else:
         encoder.encode_authority(authority, parts)
