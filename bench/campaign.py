@@ -13,6 +13,7 @@ from bench.outcome import Outcome
 from bench.processes import Fleet
 from bench.proxies.base import Proxy
 from bench.rate import run_rate
+from bench.rpc import start_rpc_origin
 from bench.scenarios import Kind, Scenario
 from bench.settings import Settings
 from bench.startup import run_startup
@@ -45,7 +46,10 @@ def run_scenario(
     with Fleet() as fleet:
         directory = settings.out / "run" / scenario.name / "origin"
         directory.mkdir(parents=True, exist_ok=True)
-        start_origin(fleet, directory, origin, settings.load_core)
+        if scenario.rpc:
+            start_rpc_origin(fleet, scenario, directory, origin, settings.load_core)
+        else:
+            start_origin(fleet, directory, origin, settings.load_core)
         runners = tuple(
             enter(proxy, scenario, settings, port, origin)
             for proxy, port in zip(proxies, ports, strict=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import usage
 from bench.field import Field, Runner
-from bench.load import run_wrk
+from bench.load import run_load
 from bench.processes import BenchError
 from bench.rate import serve
 from bench.scenarios import IDLE_CONNECTIONS, SCENARIOS
@@ -38,7 +38,7 @@ def run_idle(field: Field) -> None:
 def _measure(field: Field, runner: Runner) -> None:
     port = runner.plan.port
     # Buffers, pools and caches that any load fills are not the idle connections' memory.
-    run_wrk(SCENARIOS["h1"], port, field.connections, 1)
+    run_load(SCENARIOS["h1"], port, field.connections, 1)
     time.sleep(_SETTLE_SECONDS)
     before = usage.memory(runner.tree())
     count = affordable_connections()

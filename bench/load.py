@@ -1,4 +1,4 @@
-"""Load: wrk runs against one address, and its report is judged before anyone may use it."""
+"""Load: wrk or, for RPC, rpcload runs; its report is judged before anyone may use it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.processes import BenchError
+from bench.rpc import check_calls, run_calls
 from bench.scenarios import LARGE_BYTES, SMALL_BODY, Scenario, route_prefix
 
 _MARK = "BENCH "
@@ -32,8 +33,13 @@ class LoadReport:
         return self.requests / self.seconds
 
 
-def run_wrk(scenario: Scenario, port: int, connections: int, seconds: int) -> LoadReport:
+def run_load(scenario: Scenario, port: int, connections: int, seconds: int) -> LoadReport:
     """Load 127.0.0.1:`port` for `seconds`; BenchError when anything came back wrong."""
+    if scenario.rpc:
+        calls = run_calls(scenario, port, connections, seconds)
+        return LoadReport(
+            int(calls["done"]), calls["seconds"], calls["p50_us"], calls["p99_us"]
+        )
     here = Path(__file__).parent
     routed = scenario.routes > 0
     script = here / ("load_routes.lua" if routed else "load.lua")
@@ -79,6 +85,9 @@ def parse_wrk(output: str, body_bytes: int, connections: int) -> LoadReport:
 
 def check_reply(scenario: Scenario, port: int, timeout: float = 5.0) -> None:
     """Make one request and compare its reply byte for byte; BenchError or OSError if wrong."""
+    if scenario.rpc:
+        check_calls(scenario, port)
+        return
     path = route_prefix(scenario.routes - 1) + "item" if scenario.routes else scenario.path
     with socket.create_connection(("127.0.0.1", port), timeout) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())

@@ -7,7 +7,7 @@ import time
 
 from bench import usage
 from bench.field import Field, Runner
-from bench.load import run_wrk
+from bench.load import run_load
 from bench.outcome import Sample
 from bench.processes import BenchError
 from bench.syscalls import syscalls_per_request
@@ -52,7 +52,7 @@ def measure(field: Field, runner: Runner) -> Sample:
     tree = runner.tree()
     core = field.settings.proxy_core
     wall, busy, before = time.monotonic_ns(), usage.core_busy_ns(core), usage.cpu_ns(tree)
-    report = run_wrk(field.scenario, runner.plan.port, field.connections, field.settings.seconds)
+    report = run_load(field.scenario, runner.plan.port, field.connections, field.settings.seconds)
     # Looked up again: a worker started meanwhile counts from its birth.
     tree = runner.tree()
     spent, elapsed = usage.cpu_ns(tree) - before, time.monotonic_ns() - wall

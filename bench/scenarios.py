@@ -9,6 +9,7 @@ SMALL_BODY = b"pymosn benchmark origin: sixty-four bytes, always the same 0123\n
 LARGE_BYTES = 1 << 20
 LARGE_PATH = "/1mb"
 ROUTES = 200
+RPC_BYTES = 1024
 IDLE_CONNECTIONS = 10_000
 
 FILTERED = "pymosn+filter"
@@ -30,6 +31,9 @@ class Scenario:
     title: str
     kind: Kind = Kind.RATE
     layer4: bool = False
+    # The RPC protocol, and calls under way on each connection.
+    rpc: str = ""
+    in_flight: int = 1
     path: str = "/"
     body_bytes: int = len(SMALL_BODY)
     routes: int = 0
@@ -40,6 +44,8 @@ class Scenario:
 
     def takes(self, proxy: str) -> bool:
         """Whether `proxy` takes part. No proxy at all can neither start nor hold connections."""
+        if self.rpc:
+            return proxy in ("direct", "pymosn", "mosn")
         if proxy == "direct":
             return self.kind is Kind.RATE and not self.only
         return proxy in self.only if self.only else proxy != FILTERED
@@ -69,6 +75,32 @@ SCENARIOS: dict[str, Scenario] = {
             path=LARGE_PATH,
             body_bytes=LARGE_BYTES,
             baseline="haproxy",
+        ),
+        Scenario(
+            "bolt",
+            "bolt, 1 KB bodies, 8 connections with 8 calls under way",
+            body_bytes=RPC_BYTES,
+            connections=8,
+            baseline="mosn",
+            rpc="bolt",
+            in_flight=8,
+        ),
+        Scenario(
+            "bolt-64",
+            "bolt, 1 KB bodies, 64 connections with a call under way",
+            body_bytes=RPC_BYTES,
+            connections=64,
+            baseline="mosn",
+            rpc="bolt",
+        ),
+        Scenario(
+            "dubbo",
+            "Dubbo, 1 KB bodies, 8 connections with 8 calls under way",
+            body_bytes=RPC_BYTES,
+            connections=8,
+            baseline="mosn",
+            rpc="dubbo",
+            in_flight=8,
         ),
         Scenario("idle", f"{IDLE_CONNECTIONS:,} idle keep-alive connections", Kind.IDLE),
         Scenario("start", "From spawn to the first good reply", Kind.START),

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.load import LoadReport, run_wrk
+from bench.load import LoadReport, run_load
 from bench.processes import BenchError, Child
 from bench.scenarios import Scenario
 
@@ -41,7 +41,7 @@ def syscalls_per_request(
     )
     try:
         _wait_attached(tracer, pids)
-        report = run_wrk(scenario, port, connections, _SECONDS)
+        report = run_load(scenario, port, connections, _SECONDS)
     finally:
         _detach(tracer)
     return _per_request(summary.read_text(), report)

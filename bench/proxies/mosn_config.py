@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.proxies.base import Plan
-from bench.scenarios import route_prefix
+from bench.scenarios import Scenario, route_prefix
 
 _ROUTER = "bench"
 
@@ -24,7 +24,7 @@ def write_config(plan: Plan, stream_filters: list[dict[str, Any]] | None = None)
 
 def mosn_config(plan: Plan, stream_filters: list[dict[str, Any]]) -> dict[str, Any]:
     """The configuration of `plan`: one processor, metrics kept, errors only in the log."""
-    routers = [] if plan.scenario.layer4 else [_router(plan.scenario.routes)]
+    routers = [] if plan.scenario.layer4 else [_router(plan.scenario)]
     return {
         "servers": [
             {
@@ -49,8 +49,8 @@ def _listener(plan: Plan, stream_filters: list[dict[str, Any]]) -> dict[str, Any
         network_filter = {"type": "tcp_proxy", "config": {"cluster": "origin"}}
     else:
         proxy = {
-            "downstream_protocol": "Http1",
-            "upstream_protocol": "Http1",
+            "downstream_protocol": plan.scenario.rpc or "Http1",
+            "upstream_protocol": plan.scenario.rpc or "Http1",
             "router_config_name": _ROUTER,
         }
         network_filter = {"type": "proxy", "config": proxy}
@@ -66,9 +66,12 @@ def _listener(plan: Plan, stream_filters: list[dict[str, Any]]) -> dict[str, Any
     return listener
 
 
-def _router(routes: int) -> dict[str, Any]:
-    if routes:
-        rules = [_rule(index) for index in range(routes)]
+def _router(scenario: Scenario) -> dict[str, Any]:
+    if scenario.routes:
+        rules = [_rule(index) for index in range(scenario.routes)]
+    elif scenario.rpc:
+        match = {"headers": [{"name": "service", "value": ".*"}]}
+        rules = [{"match": match, "route": {"cluster_name": "origin"}}]
     else:
         rules = [{"match": {"prefix": "/"}, "route": {"cluster_name": "origin"}}]
     host = {"name": "bench", "domains": ["*"], "routers": rules}

@@ -304,7 +304,9 @@ class Runtime:
             if known is None:
                 family, address = pack(host.address)
                 stats = UpstreamStats(self.slots, host.stats_slot, cluster.stats_slot)
-                pools = HostPools(self.reactor, family, address, options, runtime.limits, stats, self.rpc)
+                pools = HostPools(
+                    self.reactor, family, address, options, runtime.limits, stats, self.rpc
+                )
                 known = UpstreamHost(host.address, pools.make, stats)
             built.append(known)
         return built

@@ -132,12 +132,8 @@ def test_a_flood_of_heartbeats_is_cut_off(server: RpcServer) -> None:
     with wire.running(wire.snapshot([server.address], proxy=BOLT)) as proxy, \
             RpcClient(proxy.port) as client:  # fmt: skip
         client.send(bolt_request(7, command=0, class_name=b"") * 500)
-        count = 0
-        with pytest.raises((ConnectionError, OSError)):
-            while True:
-                client.receive()
-                count += 1
-        assert 0 < count <= 100
+        pongs = list(client.receive_all())
+        assert 0 < len(pongs) <= 100
 
 
 def test_no_route() -> None:
@@ -264,7 +260,7 @@ def test_the_host_closes_with_calls_under_way() -> None:
     with RpcServer(respond) as server, bolt_runtime([server.address]) as running, \
             RpcClient(running.address[1]) as client:  # fmt: skip
         client.send(call(1, b"wait"), call(2, b"wait"), call(3, b"die"))
-        replies = {reply.id: reply.status for reply in (client.bolt(), client.bolt(), client.bolt())}
+        replies = {reply.id: reply.status for reply in [client.bolt() for _ in range(3)]}
         assert replies.keys() == {1, 2, 3}
         assert set(replies.values()) == {6}
         eventually(lambda: server.connections == 2, "nobody dialled again")
@@ -371,10 +367,8 @@ def test_a_client_that_takes_no_replies_is_not_read(server: RpcServer) -> None:
         with RpcClient(running.address[1]) as client:
             client.sock.settimeout(1.0)
             sent = 0
-            with pytest.raises(TimeoutError):
-                while sent < 200_000_000:
-                    client.sock.sendall(call(sent, b"x" * 100_000))
-                    sent += 100_000
+            while sent < 200_000_000 and client.can_send(call(sent, b"x" * 100_000)):
+                sent += 100_000
             other.send(call(1))
             assert other.bolt().status == 0
         assert sent < 150_000_000
@@ -498,7 +492,8 @@ def tars_id(frame: bytes, at: int) -> int:
 
 def tars_answer(frame: bytes) -> list[bytes]:
     number = tars_id(frame, 8)
-    body = b"\x10\1\x2c\x32" + struct.pack(">i", number) + b"\x4c\x5c\x6d\0\0\2ok\x78\x0c\x86\0\x98\x0c"
+    body = b"\x10\1\x2c\x32" + struct.pack(">i", number)
+    body += b"\x4c\x5c\x6d\0\0\2ok\x78\x0c\x86\0\x98\x0c"
     return [struct.pack(">I", 4 + len(body)) + body]
 
 

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.support.builds import RpcCodec
+from tests.support.rpc_builds import RpcCodec
 
 PATIENCE = 20.0
 
@@ -181,6 +181,22 @@ class RpcClient:
 
     def bolt(self) -> BoltFrame:
         return BoltFrame(self.receive())
+
+    def receive_all(self) -> Iterator[bytes]:
+        """Return the frames up to the end of the stream."""
+        while True:
+            try:
+                yield self.receive()
+            except ConnectionError:
+                return
+
+    def can_send(self, frame: bytes) -> bool:
+        """Send a frame; False when nobody takes it."""
+        try:
+            self.sock.sendall(frame)
+        except TimeoutError:
+            return False
+        return True
 
     def is_closed(self) -> bool:
         """Wait for the end of the stream; False when something comes instead."""

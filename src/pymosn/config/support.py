@@ -31,7 +31,7 @@ DEFAULT_BALANCER: Final = "LB_ROUNDROBIN"
 class Capabilities(Struct, frozen=True, kw_only=True):
     """What the running program can do; grows as parts of it are written."""
 
-    protocols: frozenset[str] = frozenset({"Http1", "Http2", "bolt", "boltv2"})
+    protocols: frozenset[str] = frozenset(PROTOCOLS[:-1])
     """Names; ``module:Class`` is always taken."""
     network_filters: frozenset[str] = frozenset({"proxy", "tcp_proxy"})
     stream_filters: frozenset[str] = frozenset()
@@ -60,7 +60,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
         """Return the protocols of a ``proxy`` filter that can be spoken, ``Auto`` resolved."""
         names: list[str] = []
         for name in protocol_names(proxy):
-            known = (name,)
+            known: tuple[str, ...] = (name,)
             if name == "Auto":
                 known = (*PROTOCOLS[:-1], *sorted(self.protocols.difference(PROTOCOLS)))
             names.extend(n for n in known if self.has_protocol(n) and n not in names)

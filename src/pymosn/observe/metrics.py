@@ -285,7 +285,7 @@ class DownstreamStats:
         self.add(_D_PROTOCOL_ERROR, 1)
 
     def flooded(self, flood: str) -> None:
-        """A connection was ended because of ``flood``, one of ``HTTP2_FLOODS``, or ``heartbeats``."""
+        """A connection was ended because of ``flood``: ``heartbeats`` or of ``HTTP2_FLOODS``."""
         prefix = "http2" if flood in HTTP2_FLOODS else "rpc"
         self.add(DOWNSTREAM.offset(f"{prefix}_flood_{flood}"), 1)
 

@@ -1,6 +1,6 @@
 cimport cython
 
-from pymosn.message cimport RequestHead
+from pymosn.message cimport RequestHead, ResponseHead
 from pymosn.protocol.uri cimport raw_path
 from pymosn.stream.stream cimport ConnectionInfo, Stream
 from pymosn.stream.texts cimport as_bytes, decimal, go_duration

@@ -18,6 +18,7 @@ from pymosn.stream.stream import (
     CONNECT_FAILED,
     CONNECT_TIMEOUT,
     OVERFLOW,
+    ConnectionInfo,
     StreamReceiver,
     StreamSender,
 )
@@ -102,6 +103,10 @@ class PoolWaiter(StreamReceiver):
 
     def on_pool_failed(self, reason: int) -> None:
         """There will be no connection."""
+
+    def downstream(self) -> ConnectionInfo | None:
+        """Return the connection that the request came on, None where there is none."""
+        return None
 
 
 class PooledConnection(UpstreamSender):

@@ -19,11 +19,11 @@ from pymosn.stream.pool cimport (
     PoolWaiter,
     UpstreamSender,
 )
-from pymosn.stream.stream cimport StreamReceiver
+from pymosn.stream.stream cimport ConnectionInfo, StreamReceiver
 
 cdef int _NEED_DATA, _RESPONSE, _HEARTBEAT, _HEARTBEAT_REPLY, _GOAWAY, _ERROR
 cdef int _READY, _WAITING, _OVERFLOW, _CONNECT_FAILED, _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL
-cdef int _MULTIPLEX
+cdef int _MULTIPLEX, _BINDING
 cdef long _MAX_ABANDONED, _MAX_LENT
 
 
@@ -34,7 +34,8 @@ cdef class XprotocolClientConnection(PooledConnection):
     cdef dict _streams
     cdef long _abandoned, _most, _last_id, _max_id, _heard_at, _heartbeat_id, _heartbeats, _failures
     cdef Timer _timer
-    cdef bint _leaving, _remote_close, _active_at_close
+    cdef ConnectionInfo owner
+    cdef bint _leaving, _remote_close, _active_at_close, _told_to_go
 
     cdef void begin(self)
     @cython.locals(sender=XprotocolClientStream, limit=long)
@@ -52,7 +53,7 @@ cdef class XprotocolClientConnection(PooledConnection):
     @cython.locals(codec=Codec, event=int, reply=bytes)
     cdef void on_data(self, bytes data)
     cdef void on_eof(self)
-    @cython.locals(active=bint)
+    @cython.locals(active=bint, owner=ConnectionInfo)
     cdef void on_closed(self, int error)
     @cython.locals(reactor=Reactor, wait=double, silent=double, number=long, heartbeat=bytes)
     cdef void on_timer(self, Timer timer)
@@ -103,14 +104,23 @@ cdef class XprotocolPool(ConnectionPool):
     cdef PooledConnection codec(self, Connection connection)
     cdef bint takes(self, RequestHead request)
     @cython.locals(
-        shared=list, count=Py_ssize_t, wanted=long, candidate=PooledConnection, limits=Limits)
+        mode=int, owner=ConnectionInfo, shared=list, count=Py_ssize_t, wanted=long,
+        candidate=PooledConnection, limits=Limits)
     cdef int acquire(self, PoolWaiter waiter, bint careful) except -2
     cpdef void drain(self)
     cdef void connected(self, Connection connection)
+    @cython.locals(client=XprotocolClientConnection, waiter=PoolWaiter, owner=ConnectionInfo)
+    cdef void share(self, PooledConnection connection)
     cdef void connect_failed(self, bint timed_out)
     @cython.locals(client=XprotocolClientConnection)
     cdef void closed(self, PooledConnection connection, bint remote, bint active)
     cdef void on_timer(self, Timer timer)
+    @cython.locals(client=XprotocolClientConnection, limits=Limits)
+    cdef int _acquire_bound(self, PoolWaiter waiter, ConnectionInfo owner) except -2
+    @cython.locals(waiter=PoolWaiter)
+    cdef bint _is_awaited(self, ConnectionInfo owner)
+    @cython.locals(waiter=PoolWaiter)
+    cdef void _bind(self, XprotocolClientConnection client, ConnectionInfo owner)
     cdef void _dial_later(self)
     cdef void _grow_old(self, PooledConnection connection)
 

@@ -12,6 +12,7 @@ from pymosn.network.connection import Connection
 from pymosn.network.reactor import Reactor, Timer
 from pymosn.observe.metrics import UpstreamStats
 from pymosn.protocol.xprotocol.frame import (
+    BINDING,
     ERROR,
     GOAWAY,
     HEARTBEAT,
@@ -41,6 +42,7 @@ from pymosn.stream.stream import (
     OVERFLOW,
     UPSTREAM_CLOSED,
     UPSTREAM_PROTOCOL,
+    ConnectionInfo,
     StreamReceiver,
 )
 
@@ -70,6 +72,7 @@ _CONNECT_FAILED = CONNECT_FAILED
 _UPSTREAM_CLOSED = UPSTREAM_CLOSED
 _UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
 _MULTIPLEX = MULTIPLEX
+_BINDING = BINDING
 _MAX_ABANDONED = MAX_ABANDONED
 _MAX_LENT = MAX_LENT
 
@@ -92,9 +95,12 @@ class XprotocolClientConnection(PooledConnection):
     _heartbeat_id: int
     _heartbeats: int
     _failures: int
+    owner: "ConnectionInfo | None"
+    """The downstream connection that it is bound to."""
     _leaving: bool
     _remote_close: bool
     _active_at_close: bool
+    _told_to_go: bool
 
     def __init__(
         self, pool: "XprotocolPool", connection: Connection, protocol: RpcProtocol
@@ -198,6 +204,7 @@ class XprotocolClientConnection(PooledConnection):
                     self.connection.write(reply)
             elif event == _GOAWAY:
                 self._remote_close = True
+                self._told_to_go = True
                 self._leave()
                 if self.lent == 0:
                     self.close_idle()
@@ -220,6 +227,12 @@ class XprotocolClientConnection(PooledConnection):
         active = self.lent > 0 or self._active_at_close
         self.pool.closed(self, self._remote_close or error != 0, active)
         self._lose_streams(_UPSTREAM_CLOSED)
+        owner = self.owner
+        self.owner = None
+        if owner is not None and owner.bound is not None and self in owner.bound:
+            owner.bound.remove(self)
+            if owner.connection is not None and not (self._told_to_go and not active):
+                owner.connection.close()
 
     def on_timer(self, timer: Timer) -> None:
         """The connection may have been silent for long enough to ask whether it lives."""
@@ -448,7 +461,12 @@ class XprotocolPool(ConnectionPool):
         return self.protocol.takes(request)  # type: ignore[arg-type]  # as it says
 
     def acquire(self, waiter: PoolWaiter, careful: bool) -> int:
-        if self.protocol.pool_mode != _MULTIPLEX:
+        mode = self.protocol.pool_mode
+        if mode == _BINDING:
+            owner = waiter.downstream()
+            if owner is not None and owner.connection is not None:
+                return self._acquire_bound(waiter, owner)
+        if mode != _MULTIPLEX:
             return ConnectionPool.acquire(self, waiter, careful)
         shared = self._shared
         count = len(shared)
@@ -482,6 +500,21 @@ class XprotocolPool(ConnectionPool):
         self._redials = 0
         ConnectionPool.connected(self, connection)
 
+    def share(self, connection: PooledConnection) -> None:
+        client: XprotocolClientConnection = connection  # type: ignore[assignment]  # ours are
+        if client.owner is None and self.protocol.pool_mode == _BINDING and self._pending:
+            waiter: PoolWaiter = self._pending[0]
+            owner = waiter.downstream()
+            if owner is not None and owner.connection is not None:
+                self._bind(client, owner)
+                if self._pending and not self.connecting:
+                    # Another dial failed, and took this one's waiter with it.
+                    self._open_one()
+        if client.owner is None:
+            ConnectionPool.share(self, connection)
+        elif self.draining and not client.busy():
+            client.close_idle()
+
     def connect_failed(self, timed_out: bool) -> None:
         ConnectionPool.connect_failed(self, timed_out)
         if self._redials:
@@ -498,6 +531,42 @@ class XprotocolPool(ConnectionPool):
             ConnectionPool.on_timer(self, timer)
         elif not self._shared and not self.connecting and not self.draining:
             self._open_one()
+
+    def _acquire_bound(self, waiter: PoolWaiter, owner: ConnectionInfo) -> int:
+        """Get the connection that is bound to ``owner``, or one that will be."""
+        if owner.bound is not None:
+            for client in owner.bound:
+                if client.pool is self and client.room() > 0:
+                    waiter.sender = client.lend()
+                    return _READY
+        limits = self.limits
+        if not self._is_awaited(owner):
+            if not limits.connection_allowed():
+                return _OVERFLOW
+            if not self._open_one():
+                return _CONNECT_FAILED
+        limits.pending += 1
+        self._pending.append(waiter)
+        return _WAITING
+
+    def _is_awaited(self, owner: ConnectionInfo) -> bool:
+        """Say whether a connection for ``owner`` is being made."""
+        for waiter in self._pending:  # noqa: SIM110 -- a generator would not compile to a loop
+            if waiter.downstream() is owner:
+                return True
+        return False
+
+    def _bind(self, client: XprotocolClientConnection, owner: ConnectionInfo) -> None:
+        """Let ``client`` serve ``owner``, all that waits for it, and nobody else."""
+        client.owner = owner
+        if owner.bound is None:
+            owner.bound = []
+        owner.bound.append(client)
+        for waiter in list(self._pending):
+            if waiter.downstream() is owner:
+                self._pending.remove(waiter)
+                self.limits.pending -= 1
+                waiter.on_pool_ready(client.lend())
 
     def _dial_later(self) -> None:
         """Dial again soon, if nobody does so before."""

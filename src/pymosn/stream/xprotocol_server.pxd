@@ -5,6 +5,7 @@ from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactor, Timer
 from pymosn.protocol.xprotocol.frame cimport Codec, RpcProtocol, RpcRequest
 from pymosn.stream.options cimport ServerOptions
+from pymosn.stream.pool cimport PooledConnection
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
 
 cdef int _NEED_DATA, _REQUEST, _HEARTBEAT, _BAD_REQUEST, _ERROR
@@ -53,6 +54,8 @@ cdef class XprotocolServerConnection(Handler):
     cdef void _fail(self, int status, str why)
     @cython.locals(streams=set, stream=XprotocolServerStream)
     cdef void _lose_streams(self, int reason)
+    @cython.locals(bound=list, client=PooledConnection)
+    cdef void _unbind(self)
     cdef void _close_if_done(self)
     @cython.locals(written=long, limit=long)
     cdef bint _stuck(self, long now)

@@ -87,6 +87,7 @@ class XprotocolServerConnection(Handler):
         self.info = info
         self.connection = connection
         self.connection.handler = self
+        self.info.connection = self.connection
         self.codec = protocol.codec(options.rpc.frames)
         self.streams = set()
         self._most = options.rpc.max_in_flight
@@ -143,6 +144,7 @@ class XprotocolServerConnection(Handler):
     def on_closed(self, error: int) -> None:
         self.reactor.cancel(self._timer)
         self._lose_streams(_DOWNSTREAM_CLOSED)
+        self._unbind()
         self.factory.connection_closed(
             self, self.connection.bytes_read, self.connection.bytes_written
         )
@@ -251,6 +253,15 @@ class XprotocolServerConnection(Handler):
         self.streams = set()
         for stream in streams:
             stream.drop(reason)
+
+    def _unbind(self) -> None:
+        """Connections of hosts that were bound to this one end with it."""
+        bound = self.info.bound
+        self.info.connection = None
+        self.info.bound = None
+        if bound is not None:
+            for client in bound:
+                client.close_idle()
 
     def _close_if_done(self) -> None:
         if self.streams or self._leave_at or self.codec.unread() or self.connection.closed:

@@ -30,7 +30,7 @@ cdef class HessianReader:
     cdef void _skip_object(self, Py_ssize_t number, int depth)
     @cython.locals(code=int)
     cdef void _skip_type(self)
-    @cython.locals(raw='const unsigned char *', code=int)
+    @cython.locals(code=int)
     cdef void _skip_string(self)
     cdef void _skip_binary(self, int code)
     @cython.locals(names=list, count=Py_ssize_t)
@@ -52,7 +52,7 @@ cdef class HessianReader:
     @cython.locals(parts=list, size=Py_ssize_t, last=bint, start=Py_ssize_t)
     cdef bytes _binary(self, int code)
 
-    @cython.locals(raw='const unsigned char *', code=int)
+    @cython.locals(code=int)
     cdef Py_ssize_t _integer(self)
     @cython.locals(raw='const unsigned char *')
     cdef int _byte(self)

@@ -204,7 +204,6 @@ class HessianReader:
             self._integer()
 
     def _skip_string(self) -> None:
-        raw = self.data
         while not self.error:
             code = self._byte()
             if code < 0x20:
@@ -431,7 +430,6 @@ class HessianReader:
 
     def _integer(self) -> int:
         """Return an int, -1 after a failure; lengths and references are written as ints."""
-        raw = self.data
         code = self._byte()
         if 0x80 <= code <= 0xBF:
             return code - 0x90

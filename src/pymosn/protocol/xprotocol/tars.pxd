@@ -8,7 +8,6 @@ from pymosn.protocol.xprotocol.frame cimport (
     RpcProtocol,
     RpcRequest,
     RpcResponse,
-    u16,
     u32,
 )
 

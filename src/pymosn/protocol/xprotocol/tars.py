@@ -26,7 +26,6 @@ from pymosn.protocol.xprotocol.frame import (
     RpcProtocol,
     RpcRequest,
     RpcResponse,
-    u16,
     u32,
 )
 

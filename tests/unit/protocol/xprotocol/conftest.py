@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.builds import RpcCodec, rpc_installed, rpc_interpreted
+from tests.support.rpc_builds import RpcCodec, rpc_installed, rpc_interpreted
 
 _CODECS = (rpc_installed(), rpc_interpreted())
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.builds import RpcCodec, rpc_installed
 from tests.support.rpc import (
     BoltFrame,
     bolt_request,
@@ -19,6 +18,7 @@ from tests.support.rpc import (
     pairs,
     read_every_way,
 )
+from tests.support.rpc_builds import RpcCodec, rpc_installed
 
 FRAMES = json.loads(
     (Path(__file__).parents[3] / "golden/rpc/frames.json").read_text(encoding="utf-8")
@@ -186,15 +186,13 @@ def test_frames_of_a_peer(rpc: RpcCodec, version: str) -> None:
 def test_golden_bytes(rpc: RpcCodec) -> None:
     """The layouts of spec §3.5 and §3.6, written out."""
     codec = codec_of(rpc)
-    assert codec.heartbeat(1).hex() == "0101000001" "00000001" "01" "ffffffff" "0000" "0000" "00000000"
+    assert codec.heartbeat(1).hex() == "01010000010000000101ffffffff0000000000000000"
     codec.feed(codec.heartbeat(1))
     codec.next()
-    assert codec.heartbeat_reply().hex() == "0100000001" "00000001" "01" "0000" "0000" "0000" "00000000"
-    assert codec.goaway(2).hex() == "0101006401" "00000002" "01" "ffffffff" "0000" "0000" "00000000"
+    assert codec.heartbeat_reply().hex() == "0100000001000000010100000000000000000000"
+    assert codec.goaway(2).hex() == "01010064010000000201ffffffff0000000000000000"
     second = codec_of(rpc, 2)
-    assert second.heartbeat(1).hex() == (
-        "020101000001" "00000001" "01" "00" "ffffffff" "0000" "0000" "00000000"
-    )  # fmt: skip
+    assert second.heartbeat(1).hex() == "020101000001000000010100ffffffff0000000000000000"
 
 
 def test_goaway_and_oneway(rpc: RpcCodec) -> None:

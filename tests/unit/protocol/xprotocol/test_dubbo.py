@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pymosn.protocol.xprotocol.hessian import encode, encode_string
-from tests.support.builds import RpcCodec, rpc_installed
 from tests.support.rpc import events_of, read_every_way
+from tests.support.rpc_builds import RpcCodec, rpc_installed
 
 FRAMES = json.loads(
     (Path(__file__).parents[3] / "golden/rpc/frames.json").read_text(encoding="utf-8")

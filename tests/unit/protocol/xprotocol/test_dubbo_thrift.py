@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.builds import RpcCodec, rpc_installed
 from tests.support.rpc import events_of, read_every_way
+from tests.support.rpc_builds import RpcCodec, rpc_installed
 
 
 def codec_of(rpc: RpcCodec, **limits: int) -> Any:

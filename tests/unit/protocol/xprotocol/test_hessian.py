@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.builds import RpcCodec, rpc_installed
+from tests.support.rpc_builds import RpcCodec, rpc_installed
 
 GOLDEN = json.loads(
     (Path(__file__).parents[3] / "golden/rpc/hessian.json").read_text(encoding="utf-8")
@@ -153,13 +153,14 @@ def test_what_cannot_be_written(rpc: RpcCodec) -> None:
         rpc.hessian.encode(deep)
 
 
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 _SCALARS = (
     st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 63) - 1) | st.binary()
-    | st.floats(allow_nan=False) | st.text(st.characters(exclude_categories=["Cs"]))
+    | st.floats(allow_nan=False) | _TEXT
 )  # fmt: skip
 _VALUES = st.recursive(
     _SCALARS,
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
+    lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner),
     max_leaves=20,
 )
 

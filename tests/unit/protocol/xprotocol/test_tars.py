@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.builds import RpcCodec, rpc_installed
 from tests.support.rpc import events_of, read_every_way
+from tests.support.rpc_builds import RpcCodec, rpc_installed
 
 
 def codec_of(rpc: RpcCodec, **limits: int) -> Any:
@@ -127,7 +127,8 @@ def test_a_replaced_content(rpc: RpcCodec) -> None:
 
 def test_an_unusual_length(rpc: RpcCodec) -> None:
     """A length that takes more bytes than it must is still replaced as a whole."""
-    start = number(1, 1) + number(2, 0) + number(3, 0) + number(4, 7) + string(5, b"S") + string(6, b"f")
+    start = number(1, 1) + number(2, 0) + number(3, 0) + number(4, 7)
+    start += string(5, b"S") + string(6, b"f")
     data = framed(start + b"\x7d\0\2\0\0\0\4args" + number(8, 0))
     codec = read_one(rpc, data)
     assert b"".join(codec.encode_request(codec.request, b"args", 7)) == data
