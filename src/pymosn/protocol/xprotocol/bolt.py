@@ -169,7 +169,7 @@ class BoltCodec(Codec):
             return -1
         shift = version - 1
         if available < 2 + shift:
-            return 20
+            return 2 + shift
         kind = raw[at + 1 + shift]
         if kind > _ONEWAY:
             self.error = f"{kind} is not a type of bolt frame"

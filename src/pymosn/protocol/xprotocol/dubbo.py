@@ -203,7 +203,7 @@ class DubboCodec(Codec):
     def measure(self, data: bytes, at: int, available: int) -> int:
         raw = data
         if available < 2:
-            return 16
+            return 2
         if u16(raw, at) != _MAGIC:
             self.error = "a Dubbo frame begins otherwise"
             return -1

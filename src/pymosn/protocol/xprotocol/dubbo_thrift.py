@@ -117,11 +117,13 @@ class DubboThriftCodec(Codec):
 
     def measure(self, data: bytes, at: int, available: int) -> int:
         raw = data
-        if available < 12:
-            return 12
+        if available < 6:
+            return 6
         if u16(raw, at + 4) != _MAGIC:
             self.error = "a Dubbo-Thrift frame begins otherwise"
             return -1
+        if available < 12:
+            return 12
         size = 4 + u32(raw, at)
         header = u16(raw, at + 10)
         if header > self.limits.max_header:
