@@ -58,6 +58,8 @@ cdef class HessianReader:
     cdef int _byte(self)
     @cython.locals(start=Py_ssize_t)
     cdef object _number(self, int width)
+    @cython.locals(start=Py_ssize_t)
+    cdef object _signed(self, int width)
     cdef void _pass(self, Py_ssize_t count)
     @cython.locals(raw='const unsigned char *', at=Py_ssize_t, end=Py_ssize_t, byte=int)
     cdef void _pass_units(self, Py_ssize_t units)
@@ -70,7 +72,6 @@ cdef void _write(object value, list parts, int depth) except *
 cdef bytes _integer_form(object value)
 cdef void _write_binary(bytes value, list parts) except *
 cdef str _text(bytes value)
-cdef object _signed(object value, int bits)
 cdef Py_ssize_t _units(str value)
 cdef bytes _as_surrogates(str value)
 cdef bytes _joined_surrogates(bytes data)

@@ -296,9 +296,9 @@ class HessianReader:
         if code == 0x59 or code == 0x4C:
             return self._long(code)
         if code == 0x4A:
-            return _signed(self._number(8), 64)
+            return self._signed(8)
         if code == 0x4B:
-            return _signed(self._number(4), 32) * 60000
+            return self._signed(4) * 60000
         if code == 0x51:
             number = self._integer()
             objects: list[Any] = self._objects  # type: ignore[assignment]  # ``read`` made it
@@ -378,9 +378,9 @@ class HessianReader:
 
     def _long(self, code: int) -> int:
         if code == 0x4C:
-            return _signed(self._number(8), 64)
+            return self._signed(8)
         if code == 0x59:
-            return _signed(self._number(4), 32)
+            return self._signed(4)
         if code >= 0xF0:
             return (code - 0xF8) * 256 + self._byte()
         if code >= 0xD8:
@@ -393,11 +393,11 @@ class HessianReader:
         if code == 0x5C:
             return 1.0
         if code == 0x5D:
-            return float(_signed(self._byte(), 8))
+            return float(self._signed(1))
         if code == 0x5E:
-            return float(_signed(self._number(2), 16))
+            return float(self._signed(2))
         if code == 0x5F:
-            return 0.001 * _signed(self._number(4), 32)
+            return 0.001 * self._signed(4)
         start = self.at
         self._pass(8)
         if self.error:
@@ -438,7 +438,7 @@ class HessianReader:
         if 0xD0 <= code <= 0xD7:
             return (code - 0xD4) * 65536 + self._number(2)
         if code == 0x49:
-            return _signed(self._number(4), 32)
+            return self._signed(4)
         self._fail(f"an int begins with {code}")
         return -1
 
@@ -457,6 +457,14 @@ class HessianReader:
         if self.error:
             return 0
         return int.from_bytes(self.data[start : start + width], "big")
+
+    def _signed(self, width: int) -> int:
+        """Return the signed big-endian number of the next ``width`` bytes."""
+        start = self.at
+        self._pass(width)
+        if self.error:
+            return 0
+        return int.from_bytes(self.data[start : start + width], "big", signed=True)
 
     def _pass(self, count: int) -> None:
         if count > self.end - self.at:
@@ -592,10 +600,6 @@ def _write_binary(value: bytes, parts: list[bytes]) -> None:
 
 def _text(value: bytes | None) -> str:
     return "" if value is None else value.decode("utf-8", "replace")
-
-
-def _signed(value: int, bits: int) -> int:
-    return value - (1 << bits) if value >> (bits - 1) & 1 else value
 
 
 def _units(value: str) -> int:
