@@ -8,8 +8,10 @@ import subprocess
 import time
 from pathlib import Path
 
+from bench.outcome import LoadReport
 from bench.processes import BenchError, Child, Command, Fleet
 from bench.scenarios import Scenario
+from bench.target import Target
 from bench.waiting import wait_for
 
 _SOURCE = Path(__file__).parent / "rpcload.c"
@@ -32,25 +34,28 @@ def program() -> Path:
 
 
 def start_rpc_origin(
-    fleet: Fleet, scenario: Scenario, directory: Path, port: int, core: int
+    fleet: Fleet, directory: Path, scenario: Scenario, ports: tuple[int, int], core: int
 ) -> Child:
-    """Start what answers calls; returns when it does."""
-    directory.mkdir(parents=True, exist_ok=True)
-    argv = (str(program()), "serve", scenario.rpc, str(port), str(scenario.body_bytes))
-    origin = fleet.start(Command(argv), core, directory / "output.log")
-    wait_for(origin, lambda: check_calls(scenario, port), time.monotonic() + 10)
-    return origin
+    """Start what answers calls, on one port for proxies and on one for clients; returns when it
+    does."""
+    numbers = [str(number) for number in (ports[0], scenario.body_bytes, ports[1])]
+    command = Command((str(program()), "serve", scenario.rpc, *numbers))
+    child = fleet.start(command, core, directory / "output.log")
+    target = Target(scenario, ports[1])
+    wait_for(child, lambda: check_calls(target), time.monotonic() + 10)
+    return child
 
 
-def check_calls(scenario: Scenario, port: int) -> None:
+def check_calls(target: Target) -> None:
     """Make calls for a moment; BenchError if a reply is wrong, or none comes."""
-    run_calls(scenario, port, 1, 0.05)
+    run_calls(target, 1, 0.05)
 
 
-def run_calls(scenario: Scenario, port: int, connections: int, seconds: float) -> dict[str, float]:
-    """Load 127.0.0.1:`port`; what rpcload reports.  BenchError when anything came back wrong."""
+def run_calls(target: Target, connections: int, seconds: float) -> LoadReport:
+    """Load the target for `seconds`; BenchError when anything came back wrong."""
+    scenario = target.scenario
     argv = [
-        str(program()), "load", scenario.rpc, str(port), str(connections),
+        str(program()), "load", scenario.rpc, str(target.port), str(connections),
         str(scenario.in_flight), str(seconds), str(scenario.body_bytes),
     ]  # fmt: skip
     try:
@@ -61,5 +66,5 @@ def run_calls(scenario: Scenario, port: int, connections: int, seconds: float) -
         raise BenchError("rpcload did not end in time") from None
     if done.returncode != 0:
         raise BenchError(f"wrong or missing replies: {(done.stderr or done.stdout).strip()[-300:]}")
-    report: dict[str, float] = json.loads(done.stdout)
-    return report
+    said = json.loads(done.stdout)
+    return LoadReport(int(said["done"]), said["seconds"], said["p50_us"], said["p99_us"])

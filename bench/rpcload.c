@@ -1,6 +1,6 @@
 /* Load and an origin for RPC protocols (bolt, Dubbo): one thread, one epoll, nothing else.
  *
- *   rpcload serve PROTOCOL PORT
+ *   rpcload serve PROTOCOL PORT BODY_BYTES [ANOTHER_PORT]
  *   rpcload load PROTOCOL PORT CONNECTIONS IN_FLIGHT SECONDS BODY_BYTES
  *
  * `load` keeps IN_FLIGHT calls under way on each connection, checks that each reply has the id of a
@@ -241,16 +241,17 @@ static Peer *add(int epoll, int fd) {
   return peer;
 }
 
-static void turn(int epoll, int listening, int timeout) {
+/* `listening` are the two sockets of an origin, or NULL. */
+static void turn(int epoll, const int *listening, int timeout) {
   struct epoll_event events[256];
   int count = epoll_wait(epoll, events, 256, timeout);
   for (int i = 0; i < count; i++) {
     Peer *peer = events[i].data.ptr;
     if (peer == NULL) {
-      int fd;
-      while ((fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK)) >= 0) add(epoll, fd);
-    } else if (!receive(peer, listening >= 0)) {
-      if (listening < 0) {
+      for (int which = 0, fd; which < 2; which++)
+        while ((fd = accept4(listening[which], NULL, NULL, SOCK_NONBLOCK)) >= 0) add(epoll, fd);
+    } else if (!receive(peer, listening != NULL)) {
+      if (listening == NULL) {
         fprintf(stderr, "a connection was closed\n");
         exit(1);
       }
@@ -278,12 +279,17 @@ int main(int argc, char **argv) {
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   if (serving) {
     body_size = argc > 4 ? (size_t)atoi(argv[4]) : 1024;
-    int one = 1, listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(listening, (void *)&address, sizeof address) < 0 || listen(listening, 4096) < 0)
-      die("listen");
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    epoll_ctl(epoll, EPOLL_CTL_ADD, listening, &event);
+    int one = 1, listening[2] = {-1, -1};
+    for (int which = 0; which < 2 && 3 + 2 * which < argc; which++) {
+      address.sin_port = htons((uint16_t)atoi(argv[3 + 2 * which]));
+      listening[which] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+      setsockopt(listening[which], SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+      if (bind(listening[which], (void *)&address, sizeof address) < 0 ||
+          listen(listening[which], 4096) < 0)
+        die("listen");
+      struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+      epoll_ctl(epoll, EPOLL_CTL_ADD, listening[which], &event);
+    }
     for (;;) turn(epoll, listening, -1);
   }
   if (argc < 8) return 2;
@@ -307,7 +313,7 @@ int main(int argc, char **argv) {
     flush(peers[i]);
   }
   uint64_t now;
-  while ((now = now_ns()) < end) turn(epoll, -1, 100);
+  while ((now = now_ns()) < end) turn(epoll, NULL, 100);
   printf("{\"done\": %lu, \"errors\": %lu, \"seconds\": %.3f, \"p50_us\": %lu, \"p99_us\": %lu}\n",
          (unsigned long)done, (unsigned long)errors, (double)(now - begun) / 1e9,
          (unsigned long)percentile(0.5), (unsigned long)percentile(0.99));

@@ -43,13 +43,13 @@ cdef class XprotocolClientConnection(PooledConnection):
     cdef int room(self) noexcept
     cdef bint busy(self) noexcept
     cdef void close_idle(self)
-    cdef bint dead(self) except? 0
+    cdef bint dead(self) except -1
 
     @cython.locals(number=long, parts=list)
     cdef long send(self, XprotocolClientStream sender, RequestHead head, bytes content) except? -1
-    cdef void abandon(self, long number)
+    cdef int abandon(self, long number) except -1
     @cython.locals(full=bint)
-    cdef void stream_over(self)
+    cdef int stream_over(self) except -1
     @cython.locals(codec=Codec, event=int, reply=bytes)
     cdef void on_data(self, bytes data)
     cdef void on_eof(self)
@@ -59,13 +59,13 @@ cdef class XprotocolClientConnection(PooledConnection):
     cdef void on_timer(self, Timer timer)
 
     @cython.locals(number=long)
-    cdef long _next_id(self)
+    cdef long _next_id(self) except -1
     @cython.locals(
         sender=XprotocolClientStream, codec=Codec, response=ResponseHead, content=bytes,
         receiver=StreamReceiver)
-    cdef void _pass_on(self, long number)
+    cdef int _pass_on(self, long number) except -1
     cdef void _on_heartbeat_reply(self, long number)
-    cdef void _leave(self)
+    cdef int _leave(self) except -1
     @cython.locals(streams=dict, sender=XprotocolClientStream)
     cdef void _lose_streams(self, int reason)
 
@@ -79,20 +79,20 @@ cdef class XprotocolClientStream(UpstreamSender):
     cdef Py_ssize_t _size
 
     cdef void attach(self, StreamReceiver receiver)
-    cdef bint reused(self)
+    cdef bint reused(self) except -1
     cdef Connection host_connection(self)
     @cython.locals(request=RequestHead, rpc=RpcRequest)
     cdef void send_headers(self, Head head, bint end)
-    cdef bint send_data(self, bytes data, bint end) except? 0
+    cdef bint send_data(self, bytes data, bint end) except -1
     cdef void send_trailers(self, Head trailers)
     cdef void reset(self)
     @cython.locals(receiver=StreamReceiver)
     cdef void on_deferred(self)
-    cdef void finish(self)
+    cdef int finish(self) except -1
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
-    cdef void _send(self, RequestHead head, bytes content)
-    cdef void _refuse(self)
+    cdef int _send(self, RequestHead head, bytes content) except -1
+    cdef int _refuse(self) except -1
 
 
 cdef class XprotocolPool(ConnectionPool):
@@ -102,27 +102,27 @@ cdef class XprotocolPool(ConnectionPool):
     cdef Timer _redial
 
     cdef PooledConnection codec(self, Connection connection)
-    cdef bint takes(self, RequestHead request)
+    cdef bint takes(self, RequestHead request) except -1
     @cython.locals(
         mode=int, owner=ConnectionInfo, shared=list, count=Py_ssize_t, wanted=long,
         candidate=PooledConnection, limits=Limits)
     cdef int acquire(self, PoolWaiter waiter, bint careful) except -2
     cpdef void drain(self)
-    cdef void connected(self, Connection connection)
+    cdef int connected(self, Connection connection) except -1
     @cython.locals(client=XprotocolClientConnection, waiter=PoolWaiter, owner=ConnectionInfo)
     cdef void share(self, PooledConnection connection)
     cdef void connect_failed(self, bint timed_out)
     @cython.locals(client=XprotocolClientConnection)
-    cdef void closed(self, PooledConnection connection, bint remote, bint active)
+    cdef int closed(self, PooledConnection connection, bint remote, bint active) except -1
     cdef void on_timer(self, Timer timer)
     @cython.locals(client=XprotocolClientConnection, limits=Limits)
     cdef int _acquire_bound(self, PoolWaiter waiter, ConnectionInfo owner) except -2
     @cython.locals(waiter=PoolWaiter)
-    cdef bint _is_awaited(self, ConnectionInfo owner)
+    cdef bint _is_awaited(self, ConnectionInfo owner) except -1
     @cython.locals(waiter=PoolWaiter)
     cdef void _bind(self, XprotocolClientConnection client, ConnectionInfo owner)
     cdef void _dial_later(self)
-    cdef void _grow_old(self, PooledConnection connection)
+    cdef int _grow_old(self, PooledConnection connection) except -1
 
 
 cpdef ResponseHead http_response(RpcResponse response)

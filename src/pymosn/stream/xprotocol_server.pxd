@@ -38,15 +38,15 @@ cdef class XprotocolServerConnection(Handler):
     cdef void on_closed(self, int error)
     @cython.locals(now=long)
     cdef void on_timer(self, Timer timer)
-    cdef void stream_over(self, XprotocolServerStream stream)
+    cdef int stream_over(self, XprotocolServerStream stream) except -1
     @cython.locals(codec=Codec, event=int)
-    cdef void _advance(self)
-    cdef bint _has_room(self)
-    cdef void _go_on(self)
+    cdef int _advance(self) except -1
+    cdef bint _has_room(self) noexcept
+    cdef int _go_on(self) except -1
     @cython.locals(
         codec=Codec, request=RpcRequest, content=bytes, sender=XprotocolServerStream,
         receiver=StreamReceiver)
-    cdef void _begin_exchange(self)
+    cdef int _begin_exchange(self) except -1
     @cython.locals(now=long, reply=bytes)
     cdef void _answer_heartbeat(self)
     @cython.locals(reply=bytes)
@@ -58,9 +58,9 @@ cdef class XprotocolServerConnection(Handler):
     cdef void _unbind(self)
     cdef void _close_if_done(self)
     @cython.locals(written=long, limit=long)
-    cdef bint _stuck(self, long now)
+    cdef bint _stuck(self, long now) except -1
     @cython.locals(pause=double, timeout=double)
-    cdef void _arm(self)
+    cdef int _arm(self) except -1
 
 
 cdef class XprotocolServerStream(StreamSender):
@@ -73,10 +73,10 @@ cdef class XprotocolServerStream(StreamSender):
 
     cdef void send_headers(self, Head head, bint end)
     @cython.locals(receiver=StreamReceiver)
-    cdef bint send_data(self, bytes data, bint end) except? 0
+    cdef bint send_data(self, bytes data, bint end) except -1
     cdef void send_trailers(self, Head trailers)
     cdef void reset(self)
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
     @cython.locals(server=XprotocolServerConnection, parts=list)
-    cdef void _answer(self, ResponseHead head, bytes content)
+    cdef int _answer(self, ResponseHead head, bytes content) except -1

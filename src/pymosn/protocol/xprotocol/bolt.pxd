@@ -21,7 +21,6 @@ cdef str _NAME
 cdef bytes _SOFA_SERVICE, _SERVICE, _SOFA_METHOD, _METHOD, _SOFA_REQUEST
 
 
-@cython.no_gc
 cdef class BoltRequest(RpcRequest):
     cdef readonly int version
     cdef readonly bint crc
@@ -33,7 +32,6 @@ cdef class BoltRequest(RpcRequest):
     cpdef bytes rpc_method(self)
 
 
-@cython.no_gc
 cdef class BoltResponse(RpcResponse):
     cdef readonly int version
     cdef readonly bint crc
@@ -47,7 +45,7 @@ cdef class Bolt(RpcProtocol):
     cdef readonly int version
 
     cpdef int match(self, bytes data) except -2
-    cpdef bint takes(self, RpcRequest request)
+    cpdef bint takes(self, RpcRequest request) except -1
     cpdef Codec codec(self, FrameLimits limits)
 
 
@@ -92,7 +90,7 @@ cpdef int http_status(int status) noexcept
 cpdef int bolt_status(int status, int version)
 
 @cython.locals(raw='const unsigned char *', count=Py_ssize_t, size=long, index=int)
-cdef bint _is_sound(bytes data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t most)
+cdef bint _is_sound(bytes data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t most) noexcept
 @cython.locals(size=long, value=Py_ssize_t)
 cdef Py_ssize_t _pair_from(const unsigned char *raw, Py_ssize_t at, Py_ssize_t end) noexcept
 cdef Py_ssize_t _behind_pair(const unsigned char *raw, Py_ssize_t at) noexcept
@@ -102,7 +100,7 @@ cdef bytes _value_at(bytes data, Py_ssize_t at)
     raw='const unsigned char *', size=Py_ssize_t, end=Py_ssize_t, other=Py_ssize_t, at=Py_ssize_t,
     same=int)
 cdef Py_ssize_t _find_pair(Head head, bytes name, Py_ssize_t start)
-cdef bint _was_cut(Head head, Py_ssize_t at)
+cdef bint _was_cut(Head head, Py_ssize_t at) except -1
 @cython.locals(same=int, index=Py_ssize_t, byte=int)
 cdef int _compare(
     const unsigned char *raw, Py_ssize_t at, const unsigned char *name, Py_ssize_t size) noexcept

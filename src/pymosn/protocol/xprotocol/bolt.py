@@ -460,7 +460,7 @@ def _find_pair(head: Head, name: bytes, start: int) -> int:
     while at < end:
         if u32(raw, at) == size:
             same = _compare(raw, at + 4, name, size)
-            if same and (not head.edited() or not _was_cut(head, at)):
+            if same and not _was_cut(head, at):
                 if same == 2:
                     return at
                 if other < 0:
@@ -470,7 +470,7 @@ def _find_pair(head: Head, name: bytes, start: int) -> int:
 
 
 def _was_cut(head: Head, at: int) -> bool:
-    return head.cuts is not None and head._is_cut(at)
+    return head.cut_end != 0 and head._is_cut(at)
 
 
 def _compare(raw: bytes, at: int, name: bytes, size: int) -> int:

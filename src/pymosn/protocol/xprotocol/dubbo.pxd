@@ -21,12 +21,11 @@ cdef str _NAME
 cdef bytes _MAGIC_BYTES, _READ_ONLY, _SERVICE, _METHOD
 
 
-@cython.no_gc
 cdef class DubboRequest(FieldRequest):
     cdef bytes _service, _method, _version, _dubbo
     cdef Py_ssize_t _arguments, _attachments, _most
 
-    cdef void enter_dubbo(self, bytes body, Py_ssize_t most)
+    cdef int enter_dubbo(self, bytes body, Py_ssize_t most) except -1
     cpdef list load(self)
     cpdef bytes get(self, bytes name)
     cpdef bytes rpc_service(self)
@@ -38,7 +37,6 @@ cdef class DubboRequest(FieldRequest):
     cdef Py_ssize_t _look_for_attachments(self)
 
 
-@cython.no_gc
 cdef class DubboResponse(RpcResponse):
     pass
 

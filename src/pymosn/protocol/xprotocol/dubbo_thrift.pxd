@@ -20,7 +20,6 @@ cdef str _NAME
 cdef bytes _SERVICE, _METHOD
 
 
-@cython.no_gc
 cdef class DubboThriftRequest(FieldRequest):
     cdef readonly bytes service, name
     cdef readonly long sequence
@@ -32,7 +31,6 @@ cdef class DubboThriftRequest(FieldRequest):
     cpdef bytes rpc_method(self)
 
 
-@cython.no_gc
 cdef class DubboThriftResponse(RpcResponse):
     cdef Py_ssize_t id_at
 

@@ -10,65 +10,63 @@ cdef class FrameLimits:
     cdef readonly Py_ssize_t max_frame, max_header, max_headers
 
 
-@cython.no_gc
 cdef class RpcRequest(RequestHead):
     cdef public str protocol
     cdef public long id
     cdef public bint oneway
     cdef public Py_ssize_t content_size
 
-    cdef void enter(
-        self, str protocol, bytes raw, Py_ssize_t fields, long number, Py_ssize_t content_size)
-    cpdef long frame_id(self)
-    cpdef bint repeatable(self)
-    cpdef bint is_rpc(self)
+    cdef int enter(
+        self, str protocol, bytes raw, Py_ssize_t fields, long number,
+        Py_ssize_t content_size) except -1
+    cpdef long frame_id(self) noexcept
+    cpdef bint repeatable(self) except -1
+    cpdef bint is_rpc(self) noexcept
 
 
-@cython.no_gc
 cdef class RpcResponse(ResponseHead):
     cdef public str protocol
     cdef public long id
     cdef public int rpc_status
     cdef public Py_ssize_t content_size
 
-    cdef void enter(
-        self, str protocol, bytes raw, Py_ssize_t fields, long number, Py_ssize_t content_size)
-    cpdef int frame_status(self)
-    cpdef bint is_rpc(self)
+    cdef int enter(
+        self, str protocol, bytes raw, Py_ssize_t fields, long number,
+        Py_ssize_t content_size) except -1
+    cpdef int frame_status(self) noexcept
+    cpdef bint is_rpc(self) noexcept
 
 
-@cython.no_gc
 cdef class FieldRequest(RpcRequest):
     cdef public bytes body
     cdef list _pairs
     cdef bint _changed
 
-    cdef void enter_body(self, bytes body)
+    cdef int enter_body(self, bytes body) except -1
     cpdef list load(self)
     cpdef list fields_now(self)
-    cpdef bint edited(self)
+    cpdef bint edited(self) except -1
     cpdef bytes get(self, bytes name)
     cpdef list get_all(self, bytes name)
     @cython.locals(pairs=list, kept=list)
-    cpdef bint remove(self, bytes name)
+    cpdef bint remove(self, bytes name) except -1
     cpdef void add(self, bytes name, bytes value)
     cpdef void set(self, bytes name, bytes value)
 
 
-@cython.no_gc
 cdef class FieldResponse(RpcResponse):
     cdef public bytes body
     cdef list _pairs
     cdef bint _changed
 
-    cdef void enter_body(self, bytes body)
+    cdef int enter_body(self, bytes body) except -1
     cpdef list load(self)
     cpdef list fields_now(self)
-    cpdef bint edited(self)
+    cpdef bint edited(self) except -1
     cpdef bytes get(self, bytes name)
     cpdef list get_all(self, bytes name)
     @cython.locals(pairs=list, kept=list)
-    cpdef bint remove(self, bytes name)
+    cpdef bint remove(self, bytes name) except -1
     cpdef void add(self, bytes name, bytes value)
     cpdef void set(self, bytes name, bytes value)
 
@@ -78,7 +76,7 @@ cdef class RpcProtocol:
     cdef public int pool_mode, id_bits
 
     cpdef int match(self, bytes data) except -2
-    cpdef bint takes(self, RpcRequest request)
+    cpdef bint takes(self, RpcRequest request) except -1
     cpdef Codec codec(self, FrameLimits limits)
 
 
@@ -94,10 +92,10 @@ cdef class Codec:
     cdef bytearray _held
     cdef bint _failed
 
-    cpdef void feed(self, bytes data)
+    cpdef int feed(self, bytes data) except -1
     @cython.locals(at=Py_ssize_t, available=Py_ssize_t, need=Py_ssize_t)
     cpdef int next(self) except -2
-    cpdef bint partial(self)
+    cpdef bint partial(self) noexcept
     cpdef Py_ssize_t unread(self)
     cpdef int fail(self, str why) except -2
     cpdef Py_ssize_t measure(self, bytes data, Py_ssize_t at, Py_ssize_t available) except -2

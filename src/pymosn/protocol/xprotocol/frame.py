@@ -80,6 +80,8 @@ class RpcRequest(RequestHead):
         self.start = 0
         self.fields = fields
         self.end = len(raw)
+        self.cut_start = 0
+        self.cut_end = 0
         self.cuts = None
         self.added = None
         self.content_length = -1
@@ -126,6 +128,8 @@ class RpcResponse(ResponseHead):
         self.start = 0
         self.fields = fields
         self.end = len(raw)
+        self.cut_start = 0
+        self.cut_end = 0
         self.cuts = None
         self.added = None
         self.content_length = -1

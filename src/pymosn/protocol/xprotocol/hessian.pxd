@@ -21,20 +21,20 @@ cdef class HessianReader:
     cpdef int peek(self)
 
     @cython.locals(raw='const unsigned char *', code=int)
-    cdef void _skip(self, int depth)
-    cdef void _skip_coded(self, int code, int depth)
-    cdef void _skip_values(self, Py_ssize_t count, int depth)
+    cdef int _skip(self, int depth) except -1
+    cdef int _skip_coded(self, int code, int depth) except -1
+    cdef int _skip_values(self, Py_ssize_t count, int depth) except -1
     @cython.locals(raw='const unsigned char *')
-    cdef void _skip_to_end(self, int depth)
+    cdef int _skip_to_end(self, int depth) except -1
     @cython.locals(count=Py_ssize_t)
-    cdef void _skip_object(self, Py_ssize_t number, int depth)
+    cdef int _skip_object(self, Py_ssize_t number, int depth) except -1
     @cython.locals(code=int)
-    cdef void _skip_type(self)
+    cdef int _skip_type(self) except -1
     @cython.locals(code=int)
-    cdef void _skip_string(self)
-    cdef void _skip_binary(self, int code)
+    cdef int _skip_string(self) except -1
+    cdef int _skip_binary(self, int code) except -1
     @cython.locals(names=list, count=Py_ssize_t)
-    cdef void _define(self, bint named)
+    cdef int _define(self, bint named) except -1
 
     @cython.locals(code=int)
     cdef object _value(self, int depth)
@@ -45,7 +45,7 @@ cdef class HessianReader:
     @cython.locals(names=list)
     cdef dict _object(self, Py_ssize_t number, int depth)
     @cython.locals(code=int)
-    cdef void _type(self)
+    cdef int _type(self) except -1
     cdef object _long(self, int code)
     @cython.locals(start=Py_ssize_t)
     cdef double _double(self, int code)
@@ -55,15 +55,15 @@ cdef class HessianReader:
     @cython.locals(code=int)
     cdef Py_ssize_t _integer(self)
     @cython.locals(raw='const unsigned char *')
-    cdef int _byte(self)
+    cdef int _byte(self) except -1
     @cython.locals(start=Py_ssize_t)
     cdef object _number(self, int width)
     @cython.locals(start=Py_ssize_t)
     cdef object _signed(self, int width)
-    cdef void _pass(self, Py_ssize_t count)
+    cdef int _pass(self, Py_ssize_t count) except -1
     @cython.locals(raw='const unsigned char *', at=Py_ssize_t, end=Py_ssize_t, byte=int)
-    cdef void _pass_units(self, Py_ssize_t units)
-    cdef void _fail(self, str why)
+    cdef int _pass_units(self, Py_ssize_t units) except -1
+    cdef int _fail(self, str why) except -1
 
 
 cpdef bytes encode(object value)

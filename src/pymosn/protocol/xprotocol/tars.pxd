@@ -16,7 +16,6 @@ cdef str _NAME
 cdef bytes _SERVICE, _METHOD
 
 
-@cython.no_gc
 cdef class TarsRequest(FieldRequest):
     cdef readonly bytes service, name, tail
     cdef readonly int version
@@ -29,7 +28,6 @@ cdef class TarsRequest(FieldRequest):
     cpdef bytes rpc_method(self)
 
 
-@cython.no_gc
 cdef class TarsResponse(RpcResponse):
     cdef readonly bytes tail
     cdef Py_ssize_t id_at, id_end, content_at
