@@ -72,8 +72,10 @@ cdef class ProxyStream(Stream):
     @cython.locals(route=RouteEntry)
     cdef int _prepare_request(self) except -1
 
-    @cython.locals(host=UpstreamHost, pool=ConnectionPool, attempt=Attempt, result=int)
+    @cython.locals(host=UpstreamHost, pool=ConnectionPool)
     cdef int _start_attempt(self) except -1
+    @cython.locals(attempt=Attempt, result=int)
+    cdef int _try_host(self, UpstreamHost host, ConnectionPool pool) except -1
     @cython.locals(sender=UpstreamSender, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint)
     @cython.locals(protocol=str)
     cdef str _upstream_protocol(self)

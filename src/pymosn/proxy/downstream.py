@@ -22,7 +22,7 @@ from pymosn.proxy.exchange import BodyTooLarge, Request, Response
 from pymosn.proxy.filters import FilterChain, FilterStatus, Hook
 from pymosn.router.action import DIRECT, REDIRECT, RouteEntry
 from pymosn.router.path import read_target
-from pymosn.stream.pool import NEGOTIATED, READY, WAITING
+from pymosn.stream.pool import NEGOTIATED, READY, WAITING, ConnectionPool
 from pymosn.stream.stream import (
     CONNECT_FAILED,
     CONNECT_TIMEOUT,
@@ -353,9 +353,12 @@ class ProxyStream(Stream):
         if self.route.host_per_attempt:
             self.route.rewrite_host(self)
         pool = host.pool(self._upstream_protocol())
-        if not pool.takes(self.request):
+        if pool.takes(self.request):
+            self._try_host(host, pool)
+        else:
             self._fail(_UPSTREAM_PROTOCOL)
-            return
+
+    def _try_host(self, host: UpstreamHost, pool: ConnectionPool) -> None:
         attempt = Attempt.__new__(Attempt)
         attempt.enter(self, host, pool)
         self.attempt = attempt

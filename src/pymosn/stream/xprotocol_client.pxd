@@ -49,7 +49,7 @@ cdef class XprotocolClientConnection(PooledConnection):
     cdef long send(self, XprotocolClientStream sender, RequestHead head, bytes content) except? -1
     cdef int abandon(self, long number) except -1
     @cython.locals(full=bint)
-    cdef int stream_over(self) except -1
+    cdef void stream_over(self)
     @cython.locals(codec=Codec, event=int, reply=bytes)
     cdef void on_data(self, bytes data)
     cdef void on_eof(self)
@@ -63,7 +63,7 @@ cdef class XprotocolClientConnection(PooledConnection):
     @cython.locals(
         sender=XprotocolClientStream, codec=Codec, response=ResponseHead, content=bytes,
         receiver=StreamReceiver)
-    cdef int _pass_on(self, long number) except -1
+    cdef void _pass_on(self, long number)
     cdef void _on_heartbeat_reply(self, long number)
     cdef int _leave(self) except -1
     @cython.locals(streams=dict, sender=XprotocolClientStream)
@@ -91,7 +91,7 @@ cdef class XprotocolClientStream(UpstreamSender):
     cdef int finish(self) except -1
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
-    cdef int _send(self, RequestHead head, bytes content) except -1
+    cdef void _send(self, RequestHead head, bytes content)
     cdef int _refuse(self) except -1
 
 

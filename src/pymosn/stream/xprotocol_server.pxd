@@ -40,7 +40,7 @@ cdef class XprotocolServerConnection(Handler):
     cdef void on_timer(self, Timer timer)
     cdef int stream_over(self, XprotocolServerStream stream) except -1
     @cython.locals(codec=Codec, event=int)
-    cdef int _advance(self) except -1
+    cdef void _advance(self)
     cdef bint _has_room(self) noexcept
     cdef int _go_on(self) except -1
     @cython.locals(
@@ -79,4 +79,4 @@ cdef class XprotocolServerStream(StreamSender):
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
     @cython.locals(server=XprotocolServerConnection, parts=list)
-    cdef int _answer(self, ResponseHead head, bytes content) except -1
+    cdef void _answer(self, ResponseHead head, bytes content)

@@ -21,20 +21,20 @@ cdef class HessianReader:
     cpdef int peek(self)
 
     @cython.locals(raw='const unsigned char *', code=int)
-    cdef int _skip(self, int depth) except -1
-    cdef int _skip_coded(self, int code, int depth) except -1
+    cdef void _skip(self, int depth)
+    cdef void _skip_coded(self, int code, int depth)
     cdef int _skip_values(self, Py_ssize_t count, int depth) except -1
     @cython.locals(raw='const unsigned char *')
-    cdef int _skip_to_end(self, int depth) except -1
+    cdef void _skip_to_end(self, int depth)
     @cython.locals(count=Py_ssize_t)
-    cdef int _skip_object(self, Py_ssize_t number, int depth) except -1
+    cdef void _skip_object(self, Py_ssize_t number, int depth)
     @cython.locals(code=int)
     cdef int _skip_type(self) except -1
     @cython.locals(code=int)
-    cdef int _skip_string(self) except -1
-    cdef int _skip_binary(self, int code) except -1
+    cdef void _skip_string(self)
+    cdef void _skip_binary(self, int code)
     @cython.locals(names=list, count=Py_ssize_t)
-    cdef int _define(self, bint named) except -1
+    cdef void _define(self, bint named)
 
     @cython.locals(code=int)
     cdef object _value(self, int depth)
