@@ -1,5 +1,6 @@
-"""A protocol written with ``pymosn.api``, in each of the pool modes: a length (2) of what follows, a
-kind (1), an id (2), the content.
+"""A protocol written with ``pymosn.api``, in each of the pool modes.
+
+Its frames: a length (2) of what follows, a kind (1), an id (2), the content.
 """
 
 from pymosn.api import Frame, Protocol
