@@ -8,6 +8,7 @@ Stream filters: subclass ``StreamFilter`` and define the hooks you need.  See do
 from pymosn.protocol.xprotocol.custom import Frame, Protocol
 from pymosn.proxy.exchange import BodyTooLarge, Headers, Request, Response
 from pymosn.proxy.filters import FilterStatus, StreamFilter
+from pymosn.proxy.transcoder import Transcoder
 
 __all__ = [
     "BodyTooLarge",
@@ -18,4 +19,5 @@ __all__ = [
     "Request",
     "Response",
     "StreamFilter",
+    "Transcoder",
 ]

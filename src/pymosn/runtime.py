@@ -18,7 +18,7 @@ from pymosn.network.address import is_unix, pack
 from pymosn.network.listener import Listener
 from pymosn.network.reactor import Reactor
 from pymosn.observe.accesslog import AccessLog
-from pymosn.observe.metrics import ClusterStats, DownstreamStats, Slots, UpstreamStats
+from pymosn.observe.metrics import GRPC_METHOD, ClusterStats, DownstreamStats, Slots, UpstreamStats
 from pymosn.protocol.http2.options import Http2Options
 from pymosn.protocol.xprotocol.custom import CustomProtocol, Protocol
 from pymosn.protocol.xprotocol.frame import FrameLimits, RpcProtocol
@@ -36,7 +36,7 @@ from pymosn.upstream.balancer import BALANCERS, Random
 from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost
 
-FLUSH_SECONDS = 1.0
+TICK_SECONDS = 1.0
 """How often access logs are written at the latest."""
 
 
@@ -189,16 +189,21 @@ class Runtime:
             for log in service.access_logs:
                 log.reopen()
 
-    def flush_logs(self) -> None:
-        """Write what the access logs hold."""
-        for service in [*self.services.values(), *self.retired]:
-            for log in service.access_logs:
-                log.flush()
-
     def take_filter_errors(self) -> int:
         """Return the exceptions in filters since the last call."""
         services = [*self.services.values(), *self.retired]
         return sum(service.acceptor.take_filter_errors() for service in services)
+
+    def take_counts(self) -> list[tuple[str, dict[str, str], list[int]]]:
+        """Return what was counted since the last call in sets that have no slots: the type, the
+        labels and the values of each."""
+        taken = []
+        for service in [*self.services.values(), *self.retired]:
+            if isinstance(service.acceptor, HttpAcceptor):
+                proxy = service.acceptor.proxy
+                for method, values in proxy.methods.take():
+                    taken.append((GRPC_METHOD.type, {"listener": proxy.name, "method": method}, values))
+        return taken
 
     def take_lost_log_lines(self) -> int:
         """Return the access-log lines that could not be written since the last call."""
@@ -222,15 +227,14 @@ class Runtime:
         self.clusters = {}
 
     def tick(self) -> None:
-        """Once a second: write logs, forget retired listeners whose connections have ended."""
-        self.flush_logs()
+        """Once a second: forget retired listeners whose connections have ended."""
         for service in [service for service in self.retired if service.acceptor.active() == 0]:
             service.close()
             self.retired.remove(service)
         for service in self.services.values():
             if service.replaced_filters and service.acceptor.exchanges() == 0:
                 service.close_replaced_filters()
-        self._ticking = self.reactor.call_later(FLUSH_SECONDS, self.tick)
+        self._ticking = self.reactor.call_later(TICK_SECONDS, self.tick)
 
     # -- building ----------------------------------------------------------------------------------
 
@@ -249,7 +253,9 @@ class Runtime:
             for listener in snapshot.listeners:
                 plan.filters[listener.name] = self._filters(listener)
                 plan.access_logs[listener.name] = [
-                    AccessLog(log.path, log.format, log.json, log.flush_interval)
+                    AccessLog(
+                        self.reactor, log.path, log.format, log.json, log.flush_interval
+                    )
                     for log in listener.access_logs
                 ]
         except (RegistryError, ValueError, OSError) as error:

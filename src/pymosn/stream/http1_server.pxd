@@ -4,7 +4,8 @@ from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.network.splice cimport Splice
-from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, last_chunk, write_response
+from pymosn.protocol.http1 cimport MessageReader
+from pymosn.protocol.http1_writer cimport write_data, write_end, write_response
 from pymosn.stream.http2_server cimport Http2ServerConnection
 from pymosn.stream.options cimport ServerOptions
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
@@ -16,7 +17,7 @@ cdef int _IDLE, _READING_HEAD, _READING_BODY, _WRITING, _WAITING
 cdef int _DOWNSTREAM_CLOSED, _DOWNSTREAM_PROTOCOL
 cdef Py_ssize_t _PIPELINE_BYTES
 cdef long _NEVER
-cdef bytes _CRLF, _METHOD_HEAD, _METHOD_CONNECT
+cdef bytes _METHOD_HEAD, _METHOD_CONNECT
 
 
 cdef class Http1ServerConnection(StreamSender):
@@ -40,10 +41,12 @@ cdef class Http1ServerConnection(StreamSender):
     cpdef void drain(self)
     cpdef void abort(self)
 
+    @cython.locals(receiver=StreamReceiver)
     cdef void on_data(self, bytes data)
     @cython.locals(receiver=StreamReceiver)
     cdef void on_spliced(self, Py_ssize_t moved, bint done)
     cdef void on_eof(self)
+    @cython.locals(receiver=StreamReceiver)
     cdef void on_drained(self)
     cdef void on_closed(self, int error)
     cdef void on_deferred(self)
@@ -62,7 +65,7 @@ cdef class Http1ServerConnection(StreamSender):
     cdef void resume_input(self)
 
     cdef int _write_head(self, ResponseHead head, bytes tail) except -1
-    @cython.locals(event=int)
+    @cython.locals(event=int, receiver=StreamReceiver)
     cdef void _advance(self)
     @cython.locals(reader=MessageReader, request=RequestHead, method=bytes, receiver=StreamReceiver)
     cdef void _begin_exchange(self)
@@ -82,6 +85,7 @@ cdef class Http1ServerConnection(StreamSender):
     @cython.locals(receiver=StreamReceiver)
     cdef int _drop_receiver(self, int why) except -1
     cdef void _lose(self, int why)
+    @cython.locals(receiver=StreamReceiver)
     cdef void _begin_tunnel(self)
     cdef int _tunnel_ended(self) except -1
     cdef int _pause(self, int why) except -1

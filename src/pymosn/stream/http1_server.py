@@ -13,17 +13,8 @@ from pymosn.message import Head, ResponseHead
 from pymosn.network.connection import READ_SIZE, Connection
 from pymosn.network.reactor import Reactor, Timer
 from pymosn.network.splice import WORTH_BYTES, Splice
-from pymosn.protocol.http1 import (
-    DATA,
-    END,
-    HEAD,
-    NEED_DATA,
-    MessageReader,
-    chunk_prefix,
-    last_chunk,
-    reason,
-    write_response,
-)
+from pymosn.protocol.http1 import DATA, END, HEAD, NEED_DATA, MessageReader
+from pymosn.protocol.http1_writer import reason, write_data, write_end, write_response
 from pymosn.stream.http2_server import Http2ServerConnection
 from pymosn.stream.options import ServerOptions
 from pymosn.stream.stream import (
@@ -125,9 +116,11 @@ class Http1ServerConnection(StreamSender):
     # -- from the connection ------------------------------------------------------------------
 
     def on_data(self, data: bytes) -> None:
+        # Locals keep receivers alive that end their exchange in what they are told.
         if self._tunnel:
-            if self._receiver is not None:
-                self._receiver.on_data(data, False)
+            receiver = self._receiver
+            if receiver is not None:
+                receiver.on_data(data, False)
             return
         if self._ended:
             # The last reply is still leaving; a request behind it was told not to come, and
@@ -172,8 +165,9 @@ class Http1ServerConnection(StreamSender):
             self._lose(_DOWNSTREAM_CLOSED)
 
     def on_drained(self) -> None:
-        if self._receiver is not None:
-            self._receiver.on_drained()
+        receiver = self._receiver
+        if receiver is not None:
+            receiver.on_drained()
 
     def on_closed(self, error: int) -> None:
         self.reactor.cancel(self._timer)
@@ -268,30 +262,22 @@ class Http1ServerConnection(StreamSender):
             self._finish_exchange()
 
     def send_data(self, data: bytes, end: bool) -> bool:
-        go_on = True
-        if data:
-            if self._chunked:
-                self.connection.write(chunk_prefix(len(data)))
-                self.connection.write(data)
-                go_on = self.connection.write(_CRLF)
-            else:
-                go_on = self.connection.write(data)
-            if not go_on and self._phase != _WRITING:
-                self._progress = self.connection.bytes_written
-                self._watch(_WRITING, self.options.body_timeout)
+        write_data(data, self._chunked, self.connection.output)
+        go_on = self.connection.written()
+        if not go_on and self._phase != _WRITING:
+            self._progress = self.connection.bytes_written
+            self._watch(_WRITING, self.options.body_timeout)
         if end:
             if self._tunnel:
                 self.connection.end_write()
                 self._tunnel_ended()
             else:
-                if self._chunked:
-                    self.connection.write(last_chunk(None))
-                self._finish_exchange()
+                self.send_trailers(None)
         return go_on
 
     def send_trailers(self, trailers: Head | None) -> None:
-        if self._chunked:
-            self.connection.write(last_chunk(trailers))
+        write_end(trailers, self._chunked, self.connection.output)
+        self.connection.written()
         self._finish_exchange()
 
     def splice_target(self) -> Connection | None:
@@ -335,12 +321,14 @@ class Http1ServerConnection(StreamSender):
                 self._begin_exchange()
             elif event == _DATA:
                 self._request_complete = self.reader.complete
-                if self._receiver is not None:
-                    self._receiver.on_data(self.reader.data, self.reader.complete)
+                receiver = self._receiver
+                if receiver is not None:
+                    receiver.on_data(self.reader.data, self.reader.complete)
             elif event == _END:
                 self._request_complete = True
-                if self._receiver is not None:
-                    self._receiver.on_trailers(self.reader.trailers)
+                receiver = self._receiver
+                if receiver is not None:
+                    receiver.on_trailers(self.reader.trailers)
             elif event == _NEED_DATA:
                 self._wait_for_more()
                 return
@@ -494,7 +482,8 @@ class Http1ServerConnection(StreamSender):
         self._phase = _WAITING
         self._keep_alive = False
         if self.reader.pending():
-            self._receiver.on_data(self.reader.take_rest(), False)
+            receiver = self._receiver
+            receiver.on_data(self.reader.take_rest(), False)
         self._resume(2)
 
     def _tunnel_ended(self) -> None:
@@ -527,6 +516,5 @@ def decode_settings(text: bytes) -> bytes | None:
 
 _BASE64URL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _NEVER = 0x7FFFFFFFFFFFFFFF
-_CRLF = b"\r\n"
 _METHOD_HEAD = b"HEAD"
 _METHOD_CONNECT = b"CONNECT"
