@@ -84,7 +84,7 @@ class Http2Stream:
             self._queue = [data]
             return
         last = queue[-1]
-        if len(queue) > 1 and len(last) + len(data) <= _COALESCED:
+        if len(last) + len(data) <= _COALESCED:
             queue[-1] = last + data
         else:
             queue.append(data)
