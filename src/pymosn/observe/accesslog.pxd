@@ -1,5 +1,6 @@
 cimport cython
 
+from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.stream.format cimport Format
 from pymosn.stream.stream cimport Stream
 from pymosn.stream.variables cimport Variable
@@ -8,8 +9,7 @@ cdef Py_ssize_t _BUFFER_BYTES
 cdef int _STDOUT, _STDERR
 
 
-@cython.final
-cdef class AccessLog:
+cdef class AccessLog(Reactive):
     cdef readonly str path
     cdef readonly double flush_interval
     cdef readonly long dropped
@@ -21,15 +21,19 @@ cdef class AccessLog:
     cdef long _lines
     cdef bint _torn
     cdef int _fd
+    cdef Reactor _reactor
+    cdef Timer _timer
+    cdef bint _armed
 
     @cython.locals(line=bytes)
     cpdef void log(self, Stream stream)
+    cdef void on_timer(self, Timer timer)
     @cython.locals(lines=long, data=bytes, written=Py_ssize_t)
     cpdef void flush(self)
     cpdef long take_dropped(self)
     cpdef void reopen(self)
     cpdef void close(self)
-    cdef void _release(self)
+    cdef int _release(self) except -1
 
 
 @cython.final
@@ -43,4 +47,4 @@ cdef class JsonLine:
 
 cpdef bytes json_string(bytes value)
 @cython.locals(raw='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t)
-cdef bint _is_plain(bytes value)
+cdef bint _is_plain(bytes value) except -1

@@ -15,6 +15,7 @@ cdef Py_ssize_t _C_BYTES_READ, _C_BYTES_WRITE
 cdef Py_ssize_t _BUCKET_COUNT, _STATUS_COUNT
 
 
+@cython.final
 cdef class Slots:
     cdef public long[::1] values
     cdef long[::1] bounds
@@ -25,6 +26,7 @@ cdef class Slots:
     cdef void observe(self, Py_ssize_t slot, long duration) noexcept
 
 
+@cython.final
 cdef class DownstreamStats:
     cdef Slots slots
     cdef Py_ssize_t base
@@ -42,6 +44,7 @@ cdef class DownstreamStats:
     cpdef void flooded(self, str flood)
 
 
+@cython.final
 cdef class UpstreamStats:
     cdef Slots slots
     cdef Py_ssize_t host
@@ -58,6 +61,7 @@ cdef class UpstreamStats:
     cpdef void response_retried(self) noexcept
 
 
+@cython.final
 cdef class ClusterStats:
     cdef Slots slots
     cdef Py_ssize_t cluster
@@ -68,6 +72,7 @@ cdef class ClusterStats:
     cpdef void pending_overflowed(self) noexcept
 
 
+@cython.final
 cdef class WorkerStats:
     cdef Slots slots
     cdef Py_ssize_t base

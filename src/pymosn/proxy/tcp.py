@@ -269,7 +269,7 @@ class TcpSession(Reactive):
             self.reactor.arm(timer, self, left)
             return
         moved = self.down.bytes_written + self.up.bytes_written
-        if moved != self._moved and self.down.buffered + self.up.buffered > 0:
+        if moved != self._moved and self.down.output.size + self.up.output.size > 0:
             # Nothing arrives because a slow peer is still being sent what came before.
             self._moved = moved
             self.reactor.arm(timer, self, self._idle_timeout)

@@ -4,7 +4,8 @@ from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactor
 from pymosn.network.splice cimport Splice
-from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, encode_request, last_chunk
+from pymosn.protocol.http1 cimport MessageReader
+from pymosn.protocol.http1_writer cimport write_data, write_end, write_request
 from pymosn.stream.pool cimport ConnectionPool, PooledConnection
 from pymosn.stream.stream cimport StreamReceiver, StreamSender
 
@@ -12,7 +13,7 @@ cdef Py_ssize_t _READ_SIZE
 cdef long _WORTH_BYTES
 cdef int _NEED_DATA, _HEAD, _DATA, _END
 cdef int _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL
-cdef bytes _CRLF, _GET
+cdef bytes _GET
 
 
 cdef class Http1ClientConnection(PooledConnection):
@@ -25,14 +26,14 @@ cdef class Http1ClientConnection(PooledConnection):
 
     cdef void begin(self)
     cdef void attach(self, StreamReceiver receiver)
-    cdef bint reused(self)
+    cdef bint reused(self) except -1
     cdef void close_idle(self)
-    cdef bint dead(self) except? 0
+    cdef bint dead(self) except -1
 
-    @cython.locals(request=RequestHead, tail=bytes, parts=list)
+    @cython.locals(request=RequestHead, tail=bytes)
     cdef void send_headers(self, Head head, bint end)
     @cython.locals(go_on=bint)
-    cdef bint send_data(self, bytes data, bint end) except? 0
+    cdef bint send_data(self, bytes data, bint end) except -1
     cdef void send_trailers(self, Head trailers)
     cdef Connection splice_target(self)
     cdef void reset(self)

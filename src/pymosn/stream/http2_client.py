@@ -112,7 +112,7 @@ class Http2ClientConnection(PooledConnection):
     def close_idle(self) -> None:
         self._leaving = True
         self.engine.goaway(_NO_ERROR, True)
-        self.wire.flush()
+        self.wire.write()
         self.connection.close()
 
     def dead(self) -> bool:
@@ -136,6 +136,9 @@ class Http2ClientConnection(PooledConnection):
         self.engine.set_time(self.pool.reactor.now)
         self.engine.feed(data)
         self._advance()
+
+    def on_flush(self) -> None:
+        self.wire.write()
 
     def on_drained(self) -> None:
         self.wire.drained()
@@ -165,7 +168,7 @@ class Http2ClientConnection(PooledConnection):
             if event == _ERROR:
                 self._leave()
                 self._lose_streams(_UPSTREAM_PROTOCOL)
-                self.wire.flush()
+                self.wire.write()
                 self.connection.close()
                 break
             if event == _GOAWAY:
@@ -243,6 +246,8 @@ class Http2ClientStream(Http2Sender):
     _websocket_key: bytes | None
     _upgrade: bytes | None
     _refused: int
+    _tunnels: bool
+    _ended: bool
     _waiting: "RequestHead"  # None unless an upgrade waits
 
     def enter(self, client: Http2ClientConnection) -> None:
@@ -272,7 +277,8 @@ class Http2ClientStream(Http2Sender):
                 self._refuse(_UPSTREAM_PROTOCOL)
                 return
         if self._upgrade is not None or request.method == _METHOD_CONNECT:
-            end = False  # the tunnel follows
+            self._tunnels = True
+            end = False
         self.stream = engine.open_stream(self, request, end)  # type: ignore[assignment]  # as declared
         if self.stream is None:
             self._refuse(_UPSTREAM_REFUSED)
@@ -299,16 +305,26 @@ class Http2ClientStream(Http2Sender):
         receiver = self.receiver
         if head.status >= 200:
             self.response_begun = True
-            if self._upgrade is not None and head.status < 300:
+            if self._tunnels and head.status >= 300:
+                self._tunnels = False
+            elif self._upgrade is not None:
                 self._accept_upgrade(head)
         if end:
             self.finish()
         receiver.on_headers(head, end)
 
+    def on_sent(self) -> None:
+        if self._ended:
+            self.finish()
+
     def finish(self) -> None:
-        """The response is complete."""
+        """The response is complete; of a tunnel, that is half of the story."""
+        if self._tunnels and not self.sent:
+            self._ended = True
+            return
         self.receiver = None  # type: ignore[assignment]  # as declared
         if self.sent:
+            self.stream.owner = None
             self.stream = None  # type: ignore[assignment]  # as declared
             self.client.stream_over()
         else:

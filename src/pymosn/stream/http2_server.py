@@ -126,6 +126,9 @@ class Http2ServerConnection(Handler):
         self.engine.feed(data)
         self._advance()
 
+    def on_flush(self) -> None:
+        self.wire.write()
+
     def on_drained(self) -> None:
         self.wire.drained()
         self._advance()
@@ -222,6 +225,7 @@ class Http2ServerConnection(Handler):
             engine.consumed(stream, len(data))
         elif event == _TRAILERS:
             sender.received = True
+            stream = engine.stream
             if receiver is not None:
                 receiver.on_trailers(engine.head)
         elif event == _DRAINED:
@@ -229,6 +233,8 @@ class Http2ServerConnection(Handler):
                 receiver.on_drained()
         elif event == _RESET:
             sender.drop(_DOWNSTREAM_CLOSED)
+        if sender.received and sender.sent and sender.stream is not None:
+            sender.forget()
 
     def _begin_exchange(self, stream: Http2Stream, request: RequestHead | None, end: bool) -> None:
         sender = Http2ServerStream.__new__(Http2ServerStream)
@@ -273,7 +279,7 @@ class Http2ServerConnection(Handler):
             self.factory.flooded(self.info, engine.flood)
         self._ended = True
         self._lose_streams(_DOWNSTREAM_PROTOCOL)
-        self.wire.flush()
+        self.wire.write()
         self.connection.close_lingering()
 
     def _lose_streams(self, reason: int) -> None:
@@ -285,7 +291,7 @@ class Http2ServerConnection(Handler):
     def _say_goodbye(self) -> None:
         self._ended = True
         self.engine.goaway(_NO_ERROR, True)
-        self.wire.flush()
+        self.wire.write()
         self.connection.close()
 
     def _close_if_done(self) -> None:
@@ -389,6 +395,8 @@ class Http2ServerStream(Http2Sender):
             self.wire.flush()
 
     def on_sent(self) -> None:
+        if self.tunnels and not self.received:
+            return
         self.receiver = None  # type: ignore[assignment]  # as declared
         if not self.received and self.stream.local_ended:
             self._cancel(_NO_ERROR)  # the rest of the request is not wanted (RFC 9113 §8.1)
@@ -419,6 +427,15 @@ class Http2ServerStream(Http2Sender):
         self.wire.flush()
         self.sent = True
         self.on_sent()
+
+    def forget(self) -> None:
+        """Both sides have said everything: leave no cycle for the collector."""
+        if self.tunnels:
+            self.receiver = None  # type: ignore[assignment]  # as declared
+            self.server.stream_over()
+        if self.stream.closed:
+            self.stream.owner = None
+            self.stream = None  # type: ignore[assignment]  # as declared
 
     def drop(self, reason: int) -> None:
         """The stream is gone."""

@@ -1,11 +1,16 @@
+cimport cython
+
 from pymosn.observe.metrics cimport UpstreamStats
 from pymosn.stream.pool cimport ConnectionPool
 
 
+@cython.final
 cdef class UpstreamHost:
     cdef readonly str address
     cdef object _make_pool
     cdef dict _pools
+    cdef str _protocol
+    cdef ConnectionPool _pool
     cdef readonly UpstreamStats stats
     cdef readonly str hostname
     cdef readonly int weight

@@ -229,6 +229,7 @@ def _finish(head: Head, parts: list[bytes]) -> None:
     head.fields = 0
     head.end = len(raw) - 2
     head.minor = 1
+    head.cut_end = 0
     head.cuts = None
     head.added = None
 
