@@ -24,6 +24,7 @@ cdef class Http2Stream:
     cdef list _queue
     cdef Py_ssize_t _offset
 
+    cdef void enter(self, unsigned int identifier, long send_window, long receive_window)
     @cython.locals(queue=list, last=bytes)
     cdef void push(self, bytes data)
     @cython.locals(queue=list)

@@ -46,7 +46,8 @@ class Http2Stream:
     _queue: list[bytes] | None
     _offset: int
 
-    def __init__(self, identifier: int, send_window: int, receive_window: int) -> None:
+    def enter(self, identifier: int, send_window: int, receive_window: int) -> None:
+        """Begin: in the place of ``__init__``, whose arguments would be Python objects."""
         self.id = identifier
         self.owner = None
         self.send_window = send_window
@@ -84,7 +85,7 @@ class Http2Stream:
             self._queue = [data]
             return
         last = queue[-1]
-        if len(queue) > 1 and len(last) + len(data) <= _COALESCED:
+        if len(last) + len(data) <= _COALESCED:
             queue[-1] = last + data
         else:
             queue.append(data)
