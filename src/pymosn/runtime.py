@@ -33,7 +33,7 @@ from pymosn.upstream.balancer import BALANCERS, Random
 from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost
 
-FLUSH_SECONDS = 1.0
+TICK_SECONDS = 1.0
 """How often access logs are written at the latest."""
 
 
@@ -179,12 +179,6 @@ class Runtime:
             for log in service.access_logs:
                 log.reopen()
 
-    def flush_logs(self) -> None:
-        """Write what the access logs hold."""
-        for service in [*self.services.values(), *self.retired]:
-            for log in service.access_logs:
-                log.flush()
-
     def take_filter_errors(self) -> int:
         """Return the exceptions in filters since the last call."""
         services = [*self.services.values(), *self.retired]
@@ -223,15 +217,14 @@ class Runtime:
         self.clusters = {}
 
     def tick(self) -> None:
-        """Once a second: write logs, forget retired listeners whose connections have ended."""
-        self.flush_logs()
+        """Once a second: forget retired listeners whose connections have ended."""
         for service in [service for service in self.retired if service.acceptor.active() == 0]:
             service.close()
             self.retired.remove(service)
         for service in self.services.values():
             if service.replaced_filters and service.acceptor.exchanges() == 0:
                 service.close_replaced_filters()
-        self._ticking = self.reactor.call_later(FLUSH_SECONDS, self.tick)
+        self._ticking = self.reactor.call_later(TICK_SECONDS, self.tick)
 
     # -- building ----------------------------------------------------------------------------------
 
@@ -247,7 +240,9 @@ class Runtime:
             for listener in snapshot.listeners:
                 plan.filters[listener.name] = self._filters(listener)
                 plan.access_logs[listener.name] = [
-                    AccessLog(log.path, log.format, log.json, log.flush_interval)
+                    AccessLog(
+                        self.reactor, log.path, log.format, log.json, log.flush_interval
+                    )
                     for log in listener.access_logs
                 ]
         except (RegistryError, ValueError, OSError) as error:

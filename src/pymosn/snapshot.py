@@ -184,10 +184,12 @@ class Host(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True):
-    """Circuit-breaker limits of one cluster in one worker; 0 means unlimited."""
+    """Circuit-breaker limits of one cluster in one worker; 0 means unlimited, except ``pending``."""
 
     connections: int = 0
     pending: int = 0
+    """Requests that may wait for a connection.  At 0 none waits for ``connections`` to allow
+    another (503 at once, as MOSN), and any number for one that is being made."""
     requests: int = 0
     retries: int = 0
 

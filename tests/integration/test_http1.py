@@ -931,3 +931,32 @@ def test_a_tunnel_that_is_reset(who: str) -> None:
             await peer.close()
 
     through(script, client)
+
+
+# -- limits ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pending", [0, 1])
+def test_who_waits_when_all_connections_are_busy(pending: int) -> None:
+    """At most ``pending`` requests: without any, the next is refused at once."""
+    arrived, release = asyncio.Event(), asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.request()
+            arrived.set()
+            await release.wait()
+            await peer.send(OK)
+
+    async def client(proxy: Proxy) -> None:
+        first = asyncio.create_task(ask(proxy))
+        await arrived.wait()
+        others = [asyncio.create_task(ask(proxy)) for _ in range(1 + pending)]
+        (refused, *_), _ = await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
+        assert refused.result().status == 503
+        release.set()
+        served = [first, *(other for other in others if other is not refused)]
+        assert [(await task).status for task in served] == [200] * (1 + pending)
+
+    limits = model.Limits(connections=1, pending=pending)
+    through(script, client, cluster={"limits": limits})

@@ -246,6 +246,29 @@ async def test_slow_reader_holds_the_sender():
             writer.close()
 
 
+def keepalive(fd):
+    """Return the keepalive of a socket: on or off, seconds before a probe and between them."""
+    with socket.socket(fileno=os.dup(fd)) as tcp:
+        return (
+            tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+            tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+            tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+        )
+
+
+@asynchronous
+async def test_vanished_peers_are_noticed_on_both_sides():
+    async with origin(echo) as address:
+        with RunningRuntime(SETTINGS, [address]) as proxy:
+            reader, writer = await connect(proxy)
+            writer.write(b"ping")
+            assert await reader.readexactly(4) == b"ping"
+            (session,) = proxy.sessions()
+            assert keepalive(session.down.fd) == (1, 15, 15)
+            assert keepalive(session.up.fd) == (1, 15, 15)
+            writer.close()
+
+
 @asynchronous
 async def test_next_host_after_a_failure():
     async with origin(echo) as address:

@@ -16,12 +16,15 @@ _SOURCES = Path(pymosn.__file__).parent
 
 
 class Codec:
-    """``pymosn.protocol.http1`` and the ``pymosn.message`` that it uses."""
+    """``pymosn.protocol.http1``, its ``http1_writer``, and the ``pymosn.message`` they use."""
 
-    def __init__(self, name: str, message: ModuleType, http1: ModuleType) -> None:
+    def __init__(
+        self, name: str, message: ModuleType, http1: ModuleType, writer: ModuleType
+    ) -> None:
         self.name = name
         self.message = message
         self.http1 = http1
+        self.writer = writer
 
     def __repr__(self) -> str:
         return self.name
@@ -33,16 +36,17 @@ def installed() -> Codec:
         "compiled",
         importlib.import_module("pymosn.message"),
         importlib.import_module("pymosn.protocol.http1"),
+        importlib.import_module("pymosn.protocol.http1_writer"),
     )
 
 
 def interpreted() -> Codec:
     """Load the sources of the codec beside the compiled modules."""
     message = load("message.py", "pymosn_interpreted.message", {})
-    http1 = load(
-        "protocol/http1.py", "pymosn_interpreted.protocol.http1", {"pymosn.message": message}
-    )
-    return Codec("interpreted", message, http1)
+    instead = {"pymosn.message": message}
+    http1 = load("protocol/http1.py", "pymosn_interpreted.protocol.http1", instead)
+    writer = load("protocol/http1_writer.py", "pymosn_interpreted.protocol.http1_writer", instead)
+    return Codec("interpreted", message, http1, writer)
 
 
 class HeaderCodec:

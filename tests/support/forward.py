@@ -6,7 +6,7 @@ The same steps as ``Http1ClientConnection`` and ``Http1ServerConnection``, witho
 from typing import Any
 
 from tests.support.builds import Codec
-from tests.support.http1 import encoded_request, encoded_response
+from tests.support.http1 import encoded_body, encoded_request, encoded_response
 
 
 class Forwarded:
@@ -99,5 +99,4 @@ def _message(codec: Codec, reader: Any) -> tuple[Any, list[bytes], Any] | None:
 def _body(codec: Codec, pieces: list[bytes], trailers: Any, chunked: bool) -> bytes:
     if not chunked:
         return b"".join(pieces)
-    body = b"".join(codec.http1.chunk_prefix(len(piece)) + piece + b"\r\n" for piece in pieces)
-    return body + codec.http1.last_chunk(trailers)
+    return encoded_body(codec, pieces, trailers)

@@ -152,12 +152,21 @@ def read_every_way(
 def encoded_request(codec: Codec, head: Any, tail: bytes = b"") -> bytes:
     """Return the head as it is forwarded."""
     output = OutputQueue()
-    codec.http1.write_request(head, tail, output)
+    codec.writer.write_request(head, tail, output)
+    return output.joined()
+
+
+def encoded_body(codec: Codec, pieces: Iterable[bytes], trailers: Any = None) -> bytes:
+    """Return a chunked body."""
+    output = OutputQueue()
+    for piece in pieces:
+        codec.writer.write_data(piece, True, output)
+    codec.writer.write_end(trailers, True, output)
     return output.joined()
 
 
 def encoded_response(codec: Codec, head: Any, tail: bytes = b"") -> bytes:
     """Return the head as it is forwarded."""
     output = OutputQueue()
-    codec.http1.write_response(head, tail, output)
+    codec.writer.write_response(head, tail, output)
     return output.joined()

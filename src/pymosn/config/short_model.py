@@ -234,7 +234,8 @@ class ShortLimits(Section):
     connections: Uint = 0
     """Connections to all hosts together."""
     pending: Uint = 0
-    """Requests that wait for a connection."""
+    """Requests that wait for a connection; 0: none waits once ``connections`` are open and busy,
+    the reply is 503."""
     requests: Uint = 0
     """Requests under way."""
     retries: Uint = 0

@@ -46,6 +46,7 @@ class Listener(Source):
 
     def open(self, fd: int) -> None:
         """Accept on ``fd``; raises ``OSError`` when it cannot be watched."""
+        self._reactor.set_keepalive(fd)
         self._reactor.add(self, fd, _EVENTS)
 
     def close(self) -> None:

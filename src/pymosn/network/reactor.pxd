@@ -100,6 +100,7 @@ cdef class Reactor:
     cdef int socket_error(self, int fd) noexcept
     cdef int accept_one(self, int listening, list peer) except -2
     cdef void set_nodelay(self, int fd) noexcept
+    cdef void set_keepalive(self, int fd) noexcept
     cdef int set_mark(self, int fd, int mark) noexcept
     cdef void close_fd(self, int fd) noexcept
     cdef void shutdown_write(self, int fd) noexcept

@@ -66,14 +66,14 @@ cdef extern from "<sys/socket.h>" nogil:
     int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
     int getsockname(int fd, sockaddr *addr, socklen_t *len)
     int AF_UNIX, SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC
-    int SOL_SOCKET, SO_ERROR, SO_LINGER, SO_MARK, SHUT_WR, MSG_NOSIGNAL, MSG_PEEK, MSG_DONTWAIT
+    int SOL_SOCKET, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_MARK, SHUT_WR, MSG_NOSIGNAL, MSG_PEEK, MSG_DONTWAIT
     int MSG_TRUNC
 
 cdef extern from "<netinet/in.h>" nogil:
     int IPPROTO_TCP
 
 cdef extern from "<netinet/tcp.h>" nogil:
-    int TCP_NODELAY
+    int TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL
 
 cdef extern from "<unistd.h>" nogil:
     int c_close "close"(int fd)
@@ -98,6 +98,7 @@ cdef enum:
     TICK_NS = 16000000      # 16 ms: timeouts are coarse
     NEVER = 0x7fffffffffffffff
     SOCKADDR = 128
+    KEEPALIVE_SECONDS = 15  # of silence before a probe, and between probes: as Go does for MOSN
 
 EPOLLIN = 0x001
 EPOLLOUT = 0x004
@@ -679,10 +680,12 @@ cdef class Reactor:
                 return -errno
 
     cdef int open_stream_socket(self, int family) except -2:
-        """Return a non-blocking stream socket with TCP_NODELAY, or -1 with ``errno``."""
+        """Return a non-blocking stream socket with TCP_NODELAY and keepalive, or -1 with
+        ``errno``."""
         cdef int fd = c_socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
         if fd >= 0 and family != AF_UNIX:
             self.set_nodelay(fd)
+            self.set_keepalive(fd)
         return fd
 
     cdef int start_connect(self, int fd, bytes address) noexcept:
@@ -715,6 +718,13 @@ cdef class Reactor:
     cdef void set_nodelay(self, int fd) noexcept:
         cdef int on = 1
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on))
+
+    cdef void set_keepalive(self, int fd) noexcept:
+        """Have the kernel find out when the peer has vanished.  Accepted sockets inherit it."""
+        cdef int on = 1, seconds = KEEPALIVE_SECONDS
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on))
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds))
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds))
 
     cdef int set_mark(self, int fd, int mark) noexcept:
         """Set SO_MARK; 0, or an errno (it needs CAP_NET_ADMIN)."""

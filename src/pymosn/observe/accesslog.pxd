@@ -1,5 +1,6 @@
 cimport cython
 
+from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.stream.format cimport Format
 from pymosn.stream.stream cimport Stream
 from pymosn.stream.variables cimport Variable
@@ -8,8 +9,7 @@ cdef Py_ssize_t _BUFFER_BYTES
 cdef int _STDOUT, _STDERR
 
 
-@cython.final
-cdef class AccessLog:
+cdef class AccessLog(Reactive):
     cdef readonly str path
     cdef readonly double flush_interval
     cdef readonly long dropped
@@ -21,9 +21,13 @@ cdef class AccessLog:
     cdef long _lines
     cdef bint _torn
     cdef int _fd
+    cdef Reactor _reactor
+    cdef Timer _timer
+    cdef bint _armed
 
     @cython.locals(line=bytes)
     cpdef void log(self, Stream stream)
+    cdef void on_timer(self, Timer timer)
     @cython.locals(lines=long, data=bytes, written=Py_ssize_t)
     cpdef void flush(self)
     cpdef long take_dropped(self)

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from pymosn.network.reactor import Reactive, Reactor, Timer
 from pymosn.stream.format import Format
 from pymosn.stream.stream import Stream
 
@@ -25,16 +26,17 @@ DEFAULT_FORMAT: Final = (
 """MOSN's (spec §5.6)."""
 
 BUFFER_BYTES: Final = 16384
-"""Lines are kept up to this many bytes, or until the next ``flush``."""
+"""Lines are kept up to this many bytes."""
 
 _BUFFER_BYTES = BUFFER_BYTES
 
 
-class AccessLog:
+class AccessLog(Reactive):
     """One log of a listener.
 
-    ``dropped`` counts the lines that could not be written, ``error`` says why the last one
-    could not.  ``flush_interval`` is for whoever calls ``flush``.
+    Lines are written when many have gathered, and at the latest ``flush_interval`` seconds after
+    they were logged (0: at once).  ``dropped`` counts those that could not be written, ``error``
+    says why the last one could not.
     """
 
     path: str
@@ -48,9 +50,13 @@ class AccessLog:
     _lines: int
     _torn: bool
     _fd: int
+    _reactor: "Reactor"
+    _timer: "Timer"
+    _armed: bool
 
     def __init__(
         self,
+        reactor: Reactor,
         path: str,
         format: str = DEFAULT_FORMAT,  # noqa: A002 -- the name the configuration gives it
         json: Mapping[str, str] | None = None,
@@ -71,6 +77,9 @@ class AccessLog:
         self._lines = 0
         self._torn = False
         self._fd = _open(path)
+        self._reactor = reactor
+        self._timer = Timer()
+        self._armed = False
 
     def log(self, stream: Stream) -> None:
         """Add the line of a finished exchange."""
@@ -81,8 +90,15 @@ class AccessLog:
         self._buffer.append(line)
         self._lines += 1
         self._size += len(line) + 1
-        if self._size >= _BUFFER_BYTES:
+        if self._size >= _BUFFER_BYTES or self.flush_interval <= 0:
             self.flush()
+        elif not self._armed:
+            self._armed = True
+            self._reactor.arm(self._timer, self, self.flush_interval)
+
+    def on_timer(self, timer: Timer) -> None:
+        self._armed = False
+        self.flush()
 
     def flush(self) -> None:
         """Write what is buffered."""
@@ -129,6 +145,7 @@ class AccessLog:
     def close(self) -> None:
         """Write what is buffered and close the file.  Lines logged later are dropped."""
         self.flush()
+        self._reactor.cancel(self._timer)
         self._release()
         self._fd = -1
 

@@ -1,6 +1,5 @@
 cimport cython
 
-from pymosn.buffer cimport OutputQueue
 from pymosn.message cimport Head, RequestHead, ResponseHead
 
 cdef bint _COMPILED
@@ -8,7 +7,7 @@ cdef int _NEED_DATA, _HEAD, _DATA, _END, _ERROR
 cdef int _NO_BODY, _SIZED, _CHUNK_SIZE, _CHUNK_DATA, _CHUNK_END, _TRAILERS, _UNTIL_CLOSE
 cdef int _HEADS, _FAILED
 cdef bytes _TOKEN, _VALUE, _TARGET, _HOST, _SPECIAL, _HEX
-cdef bytes _CRLF, _GET, _HTTP, _OK, _HEAD_METHOD
+cdef bytes _GET, _HTTP, _OK, _HEAD_METHOD
 cdef bytes _KEEP_ALIVE_OPTION
 cdef tuple _SPECIAL_NAMES
 cdef int _CONNECTION, _TRANSFER_ENCODING, _TE, _UPGRADE, _CONTENT_LENGTH, _HOST_NAME, _EXPECT
@@ -121,11 +120,6 @@ cdef class MessageReader:
     cdef int _fail(self, int status, str reason) except -2
 
 
-cpdef int write_request(RequestHead head, bytes tail, OutputQueue output) except -1
-cpdef int write_response(ResponseHead head, bytes tail, OutputQueue output) except -1
-cdef int _write_head(Head head, bytes tail, OutputQueue output, Py_ssize_t start) except -1
-cpdef bytes chunk_prefix(Py_ssize_t size)
-cpdef bytes last_chunk(Head trailers)
 @cython.locals(index=Py_ssize_t)
 cdef bint _name_is(
     const unsigned char *raw, Py_ssize_t at, const unsigned char *name, Py_ssize_t size) noexcept

@@ -1,4 +1,4 @@
-"""HTTP/1.x (RFC 9112): bytes to message events, and heads and chunks to bytes.
+"""HTTP/1.x (RFC 9112): bytes to message events.
 
 Sans-IO.  A ``MessageReader`` is one direction of one connection: ``feed`` it what arrived, then
 call ``next`` until it answers ``NEED_DATA``.  It is strict where two parsers could disagree about
@@ -6,13 +6,12 @@ where a message ends (RFC 9112 §11.2): conflicting or malformed lengths, obs-fo
 white space before the colon and invalid characters are errors, never guesses.  After an error the
 reader stays in it.
 
-Counterpart: ``pymosn.stream.http1_server`` and ``http1_client`` connect it to sockets.
+Counterparts: ``http1_writer`` is the other direction; ``pymosn.stream.http1_server`` and
+``http1_client`` connect both to sockets.
 """
 
-from types import MappingProxyType
 from typing import Final
 
-from pymosn.buffer import OutputQueue
 from pymosn.message import Head, RequestHead, ResponseHead
 
 NEED_DATA: Final = 0
@@ -948,57 +947,6 @@ class MessageReader:
         return _ERROR
 
 
-# -- writing ------------------------------------------------------------------------------------
-
-
-def write_request(head: RequestHead, tail: bytes, output: OutputQueue) -> None:
-    """Queue the head as an HTTP/1.1 origin wants it; ``tail`` is complete lines to add.
-
-    A head whose start line nobody changed keeps the bytes it came in.
-    """
-    if head.start >= 0 and head.minor == 1:
-        _write_head(head, tail, output, head.start)
-    else:
-        output.add(b"%b %b HTTP/1.1\r\n" % (head.method, head.target))
-        _write_head(head, tail, output, head.fields)
-
-
-def write_response(head: ResponseHead, tail: bytes, output: OutputQueue) -> None:
-    """Queue the head as an HTTP/1.x client wants it; ``tail`` is complete lines to add."""
-    if head.start >= 0 and head.minor == 1:
-        _write_head(head, tail, output, head.start)
-    else:
-        output.add(b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason or reason(head.status)))
-        _write_head(head, tail, output, head.fields)
-
-
-def _write_head(head: Head, tail: bytes, output: OutputQueue, start: int) -> None:
-    """Queue the lines from ``start`` on and the blank line behind them."""
-    if not head.added and not tail and head.end > 0:
-        head.write_lines(output, start, head.end + 2)
-    else:
-        head.write_lines(output, start, head.end)
-        output.add(tail)
-        output.add(_CRLF)
-
-
-def chunk_prefix(size: int) -> bytes:
-    """Return the line that begins a chunk of ``size`` bytes."""
-    return b"%x\r\n" % size
-
-
-def last_chunk(trailers: Head | None) -> bytes:
-    """Return the end of a chunked body."""
-    if trailers is None:
-        return b"0\r\n\r\n"
-    return b"0\r\n" + trailers.lines() + b"\r\n"
-
-
-def reason(status: int) -> bytes:
-    """Return the usual reason phrase, or an empty one."""
-    return _REASONS.get(status, b"")
-
-
 def _all_in(text: bytes, table: bytes) -> bool:
     return all(table[byte] for byte in text)
 
@@ -1013,7 +961,6 @@ def _name_is(raw: bytes, at: int, name: bytes, size: int) -> bool:
     return True
 
 
-_CRLF = b"\r\n"
 _GET = b"GET"
 _HTTP = b"http"
 _OK = b"OK"
@@ -1059,21 +1006,3 @@ _NOT_IN_TRAILERS = (b"transfer-encoding", b"connection", b"te", b"trailer", b"up
                     b"content-type",
                     b"content-range", b"authorization", b"set-cookie", b"cache-control")
 """Framing, routing and authentication do not belong in trailers (RFC 9110 §6.5.1)."""
-_REASONS = MappingProxyType({
-    100: b"Continue", 101: b"Switching Protocols", 103: b"Early Hints", 200: b"OK",
-    201: b"Created", 202: b"Accepted", 203: b"Non-Authoritative Information",
-    204: b"No Content", 205: b"Reset Content", 206: b"Partial Content",
-    300: b"Multiple Choices", 301: b"Moved Permanently", 302: b"Found", 303: b"See Other",
-    304: b"Not Modified", 307: b"Temporary Redirect", 308: b"Permanent Redirect",
-    400: b"Bad Request", 401: b"Unauthorized", 402: b"Payment Required", 403: b"Forbidden",
-    404: b"Not Found", 405: b"Method Not Allowed", 406: b"Not Acceptable",
-    407: b"Proxy Authentication Required", 408: b"Request Timeout", 409: b"Conflict",
-    410: b"Gone", 411: b"Length Required", 412: b"Precondition Failed",
-    413: b"Content Too Large", 414: b"URI Too Long", 415: b"Unsupported Media Type",
-    416: b"Range Not Satisfiable", 417: b"Expectation Failed", 421: b"Misdirected Request",
-    422: b"Unprocessable Content", 425: b"Too Early", 426: b"Upgrade Required",
-    428: b"Precondition Required", 429: b"Too Many Requests",
-    431: b"Request Header Fields Too Large", 451: b"Unavailable For Legal Reasons",
-    500: b"Internal Server Error", 501: b"Not Implemented", 502: b"Bad Gateway",
-    503: b"Service Unavailable", 504: b"Gateway Timeout", 505: b"HTTP Version Not Supported",
-})  # fmt: skip

@@ -27,7 +27,7 @@ from pymosn.protocol.grpc import (
     write_timeout,
 )
 from pymosn.protocol.grpc import DEADLINE_EXCEEDED as GRPC_DEADLINE_EXCEEDED
-from pymosn.protocol.http1 import reason as reason_phrase
+from pymosn.protocol.http1_writer import reason as reason_phrase
 from pymosn.proxy.attempt import Attempt
 from pymosn.proxy.exchange import BodyTooLarge, Headers, Request, Response
 from pymosn.proxy.filters import FilterChain, FilterStatus, Hook

@@ -4,7 +4,8 @@ from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactor
 from pymosn.network.splice cimport Splice
-from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, last_chunk, write_request
+from pymosn.protocol.http1 cimport MessageReader
+from pymosn.protocol.http1_writer cimport write_data, write_end, write_request
 from pymosn.stream.pool cimport ConnectionPool, PooledConnection
 from pymosn.stream.stream cimport StreamReceiver, StreamSender
 
@@ -12,7 +13,7 @@ cdef Py_ssize_t _READ_SIZE
 cdef long _WORTH_BYTES
 cdef int _NEED_DATA, _HEAD, _DATA, _END
 cdef int _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL
-cdef bytes _CRLF, _GET
+cdef bytes _GET
 
 
 cdef class Http1ClientConnection(PooledConnection):

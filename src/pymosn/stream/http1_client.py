@@ -3,16 +3,8 @@
 from pymosn.message import Head, RequestHead
 from pymosn.network.connection import READ_SIZE, Connection
 from pymosn.network.splice import WORTH_BYTES, Splice
-from pymosn.protocol.http1 import (
-    DATA,
-    END,
-    HEAD,
-    NEED_DATA,
-    MessageReader,
-    chunk_prefix,
-    last_chunk,
-    write_request,
-)
+from pymosn.protocol.http1 import DATA, END, HEAD, NEED_DATA, MessageReader
+from pymosn.protocol.http1_writer import write_data, write_end, write_request
 from pymosn.stream.pool import ConnectionPool, PooledConnection
 from pymosn.stream.stream import UPSTREAM_CLOSED, UPSTREAM_PROTOCOL, StreamReceiver
 
@@ -85,27 +77,19 @@ class Http1ClientConnection(PooledConnection):
         self.connection.written()
 
     def send_data(self, data: bytes, end: bool) -> bool:
-        go_on = True
-        if data:
-            if self._chunked:
-                self.connection.write(chunk_prefix(len(data)))
-                self.connection.write(data)
-                go_on = self.connection.write(_CRLF)
-            else:
-                go_on = self.connection.write(data)
+        write_data(data, self._chunked, self.connection.output)
+        go_on = self.connection.written()
         if end:
             if self._tunnel:
                 self.connection.end_write()
                 if self.connection.eof:
                     self._end_tunnel()
-            elif self._chunked:
-                self.connection.write(last_chunk(None))
-            self._request_sent = True
+            self.send_trailers(None)
         return go_on
 
     def send_trailers(self, trailers: Head | None) -> None:
-        if self._chunked:
-            self.connection.write(last_chunk(trailers))
+        write_end(trailers, self._chunked, self.connection.output)
+        self.connection.written()
         self._request_sent = True
 
     def splice_target(self) -> Connection | None:
@@ -268,5 +252,4 @@ class Http1Pool(ConnectionPool):
         return Http1ClientConnection(self, connection)
 
 
-_CRLF = b"\r\n"
 _GET = b"GET"

@@ -4,7 +4,8 @@ from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.network.splice cimport Splice
-from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, last_chunk, write_response
+from pymosn.protocol.http1 cimport MessageReader
+from pymosn.protocol.http1_writer cimport write_data, write_end, write_response
 from pymosn.stream.http2_server cimport Http2ServerConnection
 from pymosn.stream.options cimport ServerOptions
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
@@ -16,7 +17,7 @@ cdef int _IDLE, _READING_HEAD, _READING_BODY, _WRITING, _WAITING
 cdef int _DOWNSTREAM_CLOSED, _DOWNSTREAM_PROTOCOL
 cdef Py_ssize_t _PIPELINE_BYTES
 cdef long _NEVER
-cdef bytes _CRLF, _METHOD_HEAD, _METHOD_CONNECT
+cdef bytes _METHOD_HEAD, _METHOD_CONNECT
 
 
 cdef class Http1ServerConnection(StreamSender):

@@ -13,17 +13,8 @@ from pymosn.message import Head, ResponseHead
 from pymosn.network.connection import READ_SIZE, Connection
 from pymosn.network.reactor import Reactor, Timer
 from pymosn.network.splice import WORTH_BYTES, Splice
-from pymosn.protocol.http1 import (
-    DATA,
-    END,
-    HEAD,
-    NEED_DATA,
-    MessageReader,
-    chunk_prefix,
-    last_chunk,
-    reason,
-    write_response,
-)
+from pymosn.protocol.http1 import DATA, END, HEAD, NEED_DATA, MessageReader
+from pymosn.protocol.http1_writer import reason, write_data, write_end, write_response
 from pymosn.stream.http2_server import Http2ServerConnection
 from pymosn.stream.options import ServerOptions
 from pymosn.stream.stream import (
@@ -271,30 +262,22 @@ class Http1ServerConnection(StreamSender):
             self._finish_exchange()
 
     def send_data(self, data: bytes, end: bool) -> bool:
-        go_on = True
-        if data:
-            if self._chunked:
-                self.connection.write(chunk_prefix(len(data)))
-                self.connection.write(data)
-                go_on = self.connection.write(_CRLF)
-            else:
-                go_on = self.connection.write(data)
-            if not go_on and self._phase != _WRITING:
-                self._progress = self.connection.bytes_written
-                self._watch(_WRITING, self.options.body_timeout)
+        write_data(data, self._chunked, self.connection.output)
+        go_on = self.connection.written()
+        if not go_on and self._phase != _WRITING:
+            self._progress = self.connection.bytes_written
+            self._watch(_WRITING, self.options.body_timeout)
         if end:
             if self._tunnel:
                 self.connection.end_write()
                 self._tunnel_ended()
             else:
-                if self._chunked:
-                    self.connection.write(last_chunk(None))
-                self._finish_exchange()
+                self.send_trailers(None)
         return go_on
 
     def send_trailers(self, trailers: Head | None) -> None:
-        if self._chunked:
-            self.connection.write(last_chunk(trailers))
+        write_end(trailers, self._chunked, self.connection.output)
+        self.connection.written()
         self._finish_exchange()
 
     def splice_target(self) -> Connection | None:
@@ -533,6 +516,5 @@ def decode_settings(text: bytes) -> bytes | None:
 
 _BASE64URL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _NEVER = 0x7FFFFFFFFFFFFFFF
-_CRLF = b"\r\n"
 _METHOD_HEAD = b"HEAD"
 _METHOD_CONNECT = b"CONNECT"

@@ -38,7 +38,11 @@ _EINPROGRESS = errno.EINPROGRESS
 
 
 class Limits:
-    """Circuit-breaker limits of one cluster in one worker, with what is in use; 0: unlimited."""
+    """Circuit-breaker limits of one cluster in one worker, with what is in use; 0: unlimited.
+
+    ``max_pending`` 0 means that nobody waits once ``max_connections`` are open, and that any
+    number may wait for one that is being made.
+    """
 
     pools: list[Any]
     max_connections: int

@@ -9,6 +9,8 @@ cdef class UpstreamHost:
     cdef readonly str address
     cdef object _make_pool
     cdef dict _pools
+    cdef str _protocol
+    cdef ConnectionPool _pool
     cdef readonly UpstreamStats stats
     cdef readonly str hostname
     cdef readonly int weight

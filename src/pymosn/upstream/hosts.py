@@ -18,6 +18,8 @@ class UpstreamHost:
     address: str
     _make_pool: "Callable[[str], ConnectionPool]"
     _pools: dict[str, ConnectionPool]
+    _protocol: str | None
+    _pool: "ConnectionPool"  # that of ``_protocol``
     stats: "UpstreamStats"
     hostname: str
     weight: int
@@ -40,16 +42,21 @@ class UpstreamHost:
         self.address = address
         self._make_pool = make_pool
         self._pools = {}
+        self._protocol = None
         self.stats = stats
         self.update(hostname, weight, metadata or {}, healthy)
 
     def pool(self, protocol: str) -> ConnectionPool:
         """Return the connections that speak ``protocol``."""
-        pool = self._pools.get(protocol)
-        if pool is None:
-            pool = self._make_pool(protocol)
-            self._pools[protocol] = pool
-        return pool
+        # One after the other mostly asks for the same.
+        if protocol is not self._protocol:
+            pool = self._pools.get(protocol)
+            if pool is None:
+                pool = self._make_pool(protocol)
+                self._pools[protocol] = pool
+            self._protocol = protocol
+            self._pool = pool
+        return self._pool
 
     def pools(self) -> list[ConnectionPool]:
         """Return the pools that are in use."""

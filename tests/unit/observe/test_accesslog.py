@@ -3,6 +3,7 @@ import json
 import os
 import resource
 import signal
+import time
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from pymosn.message import RequestHead
 from pymosn.network import address
+from pymosn.network.reactor import Reactor
 from pymosn.observe.accesslog import BUFFER_BYTES, DEFAULT_FORMAT, AccessLog, json_string
 from pymosn.stream.stream import ConnectionInfo, Stream
 
@@ -26,7 +28,7 @@ def stream(path=b"/", status=200):
 
 def test_lines_are_buffered_until_flushed(tmp_path):
     file = tmp_path / "new" / "access.log"
-    log = AccessLog(str(file), "%response_code% %request_path%")
+    log = AccessLog(Reactor(), str(file), "%response_code% %request_path%")
     log.log(stream())
     log.log(stream(b"/b", 404))
     assert file.read_bytes() == b""
@@ -36,9 +38,28 @@ def test_lines_are_buffered_until_flushed(tmp_path):
     log.close()
 
 
+@pytest.mark.parametrize("interval", [0.0, 0.05, 0.2])
+def test_lines_are_written_within_the_flush_interval(tmp_path, interval):
+    file = tmp_path / "access.log"
+    reactor = Reactor()
+    log = AccessLog(reactor, str(file), "%request_path%", flush_interval=interval)
+    for round_ in range(2):
+        begun = time.monotonic()
+        log.log(stream(b"/%d" % round_))
+        while file.read_bytes().count(b"\n") == round_:
+            reactor.run_once(1.0)
+        waited = time.monotonic() - begun
+        assert interval <= waited < interval + 0.5
+    assert reactor.armed_timers == 0
+    log.log(stream())
+    log.close()
+    assert reactor.armed_timers == 0
+    reactor.close()
+
+
 def test_a_full_buffer_is_written(tmp_path):
     file = tmp_path / "access.log"
-    log = AccessLog(str(file), "%request_path%")
+    log = AccessLog(Reactor(), str(file), "%request_path%")
     line = stream(b"/" + b"x" * 999)
     for _ in range(BUFFER_BYTES // 1001 + 1):
         log.log(line)
@@ -50,7 +71,7 @@ def test_a_full_buffer_is_written(tmp_path):
 
 def test_the_default_format(tmp_path):
     file = tmp_path / "access.log"
-    log = AccessLog(str(file))
+    log = AccessLog(Reactor(), str(file))
     log.log(stream())
     log.close()
     date, _, rest = file.read_text().partition(" ")
@@ -68,7 +89,7 @@ def test_json_lines(tmp_path):
         'odd "key"': "%protocol%-%trace_id%",
         "none": "%upstream_host%",
     }
-    log = AccessLog(str(file), "ignored %%", fields, 2.5)
+    log = AccessLog(Reactor(), str(file), "ignored %%", fields, 2.5)
     log.log(stream(b'/"\\\n\xff\xc3\xa9'))
     log.close()
     assert json.loads(file.read_bytes()) == {
@@ -87,7 +108,7 @@ def test_json_strings_are_json(value):
 
 def test_rotation(tmp_path):
     file = tmp_path / "access.log"
-    log = AccessLog(str(file), "%request_path%")
+    log = AccessLog(Reactor(), str(file), "%request_path%")
     log.log(stream(b"/1"))
     file.rename(tmp_path / "old.log")
     log.reopen()
@@ -99,7 +120,7 @@ def test_rotation(tmp_path):
 
 def test_a_failing_reopen_keeps_the_file(tmp_path):
     folder = tmp_path / "logs"
-    log = AccessLog(str(folder / "access.log"), "%request_path%")
+    log = AccessLog(Reactor(), str(folder / "access.log"), "%request_path%")
     folder.rename(tmp_path / "moved")
     folder.write_bytes(b"in the way")
     log.reopen()
@@ -112,7 +133,7 @@ def test_a_failing_reopen_keeps_the_file(tmp_path):
 
 def test_several_logs_share_a_file(tmp_path):
     file = tmp_path / "access.log"
-    logs = [AccessLog(str(file), f"{n} %request_path%") for n in range(3)]
+    logs = [AccessLog(Reactor(), str(file), f"{n} %request_path%") for n in range(3)]
     for _ in range(2):
         for log in logs:
             log.log(stream(b"/" + b"x" * 100))
@@ -124,7 +145,7 @@ def test_several_logs_share_a_file(tmp_path):
 
 
 def test_stdout_is_not_closed(capfd):
-    log = AccessLog("stdout", "%request_path%")
+    log = AccessLog(Reactor(), "stdout", "%request_path%")
     log.log(stream())
     log.close()
     os.write(1, b"still open\n")
@@ -132,7 +153,7 @@ def test_stdout_is_not_closed(capfd):
 
 
 def test_a_failing_disk_drops_lines_and_counts_them():
-    log = AccessLog("/dev/full", "%request_path%")
+    log = AccessLog(Reactor(), "/dev/full", "%request_path%")
     for _ in range(3):
         log.log(stream())
     log.flush()
@@ -146,7 +167,7 @@ def test_a_failing_disk_drops_lines_and_counts_them():
 
 def test_a_write_cut_short_drops_lines_and_does_not_tear_the_next(tmp_path):
     file = tmp_path / "access.log"
-    log = AccessLog(str(file), "%request_path%")
+    log = AccessLog(Reactor(), str(file), "%request_path%")
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
@@ -166,8 +187,8 @@ def test_a_write_cut_short_drops_lines_and_does_not_tear_the_next(tmp_path):
 def test_a_bad_file_or_format_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match="file"):
-        AccessLog(str(tmp_path / "file" / "access.log"))
+        AccessLog(Reactor(), str(tmp_path / "file" / "access.log"))
     with pytest.raises(ValueError, match="character 1"):
-        AccessLog(str(tmp_path / "x.log"), "%%")
+        AccessLog(Reactor(), str(tmp_path / "x.log"), "%%")
     with pytest.raises(ValueError, match="character 1"):
-        AccessLog(str(tmp_path / "x.log"), json={"a": "%a"})
+        AccessLog(Reactor(), str(tmp_path / "x.log"), json={"a": "%a"})

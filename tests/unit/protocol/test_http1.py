@@ -11,6 +11,7 @@ from tests.support.builds import Codec
 from tests.support.http1 import (
     Event,
     Transcript,
+    encoded_body,
     encoded_request,
     encoded_response,
     read,
@@ -1080,7 +1081,7 @@ def test_an_unchanged_request_is_forwarded_as_it_came(codec: Codec) -> None:
     head = read(codec, [data], requests=True).heads[0]
     assert encoded_request(codec, head) == data
     output = OutputQueue()
-    codec.http1.write_request(head, b"", output)
+    codec.writer.write_request(head, b"", output)
     assert output.sources() == [head.raw]
     assert output.sources()[0] is head.raw
 
@@ -1124,14 +1125,22 @@ def test_heads_of_our_own(codec: Codec) -> None:
 
 
 def test_chunk_encoding(codec: Codec) -> None:
-    assert codec.http1.chunk_prefix(1) == b"1\r\n"
-    assert codec.http1.chunk_prefix(255) == b"ff\r\n"
-    assert codec.http1.last_chunk(None) == b"0\r\n\r\n"
+    assert encoded_body(codec, []) == b"0\r\n\r\n"
+    assert encoded_body(codec, [b"a", b"", b"b" * 255]) == (
+        b"1\r\na\r\nff\r\n" + b"b" * 255 + b"\r\n0\r\n\r\n"
+    )
     transcript = read(codec, [chunked(b"0\r\nA: 1\r\nHost: b\r\nB: 2\r\n\r\n")], requests=True)
     trailers = transcript.reader.trailers
-    assert codec.http1.last_chunk(trailers) == b"0\r\nA: 1\r\nB: 2\r\n\r\n"
-    assert codec.http1.reason(404) == b"Not Found"
-    assert codec.http1.reason(799) == b""
+    assert encoded_body(codec, [], trailers) == b"0\r\nA: 1\r\nB: 2\r\n\r\n"
+    output = OutputQueue()
+    codec.writer.write_data(b"as it is", False, output)
+    codec.writer.write_end(trailers, False, output)
+    assert output.joined() == b"as it is"
+
+
+def test_reasons(codec: Codec) -> None:
+    assert codec.writer.reason(404) == b"Not Found"
+    assert codec.writer.reason(799) == b""
 
 
 # -- heads (message.py) ----------------------------------------------------------------------------

@@ -30,7 +30,8 @@ class CircuitBreaker(Section):
     max_connections: Uint = 0
     """Connections to all hosts together."""
     max_pending_requests: Uint = 0
-    """Requests that wait for a connection. MOSN accepts the key and ignores it; pymosn obeys."""
+    """Requests that wait for a connection. 0: once ``max_connections`` are open and busy, none
+    waits (503 at once, as in MOSN, which ignores this key). pymosn obeys."""
     max_requests: Uint = 0
     """Requests under way."""
     max_retries: Uint = 0
