@@ -189,6 +189,7 @@ class Http2Connection(Http2Output):
             return None
         self._highest = 1
         stream = self._new_stream(1)
+        stream.born = self._now
         stream.head_received = True
         stream.remote_ended = True
         return stream
@@ -405,6 +406,7 @@ class Http2Connection(Http2Output):
                 self._remember(identifier)
             return self._replied(self._resets)
         stream = self._new_stream(identifier)
+        stream.born = self._now
         stream.head_received = True
         stream.remote_ended = end
         if head is not None:

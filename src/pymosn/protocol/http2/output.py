@@ -307,7 +307,6 @@ class Http2Output:
             # The peer may not know our settings yet.
             window = DEFAULT_WINDOW
         stream = Http2Stream(identifier, self._peer_window, window)
-        stream.born = self._now
         self.streams[identifier] = stream
         self._priority.give(4)
         self._window_updates.give(16)
