@@ -202,7 +202,8 @@ class Runtime:
             if isinstance(service.acceptor, HttpAcceptor):
                 proxy = service.acceptor.proxy
                 for method, values in proxy.methods.take():
-                    taken.append((GRPC_METHOD.type, {"listener": proxy.name, "method": method}, values))
+                    labels = {"listener": proxy.name, "method": method}
+                    taken.append((GRPC_METHOD.type, labels, values))
         return taken
 
     def take_lost_log_lines(self) -> int:

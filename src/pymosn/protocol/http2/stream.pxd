@@ -18,6 +18,7 @@ cdef class Http2Stream:
     cdef readonly bint head_received
     cdef readonly long body_left
     cdef int informational
+    cdef long born
     cdef readonly long unconsumed
     cdef long credit, withheld
     cdef Head trailers

@@ -38,6 +38,7 @@ class Http2Stream:
     connect: bool
     body_left: int
     informational: int
+    born: int
     unconsumed: int
     withheld: int
     credit: int
@@ -67,6 +68,8 @@ class Http2Stream:
         # What content-length says is still to come; -1: it says nothing.
         self.body_left = -1
         self.informational = 0
+        # The connection's time when it was opened.
+        self.born = 0
         # Bytes that came and were not given back, those of them that were consumed during a
         # pause, and those given back that the peer has not been told of yet.
         self.unconsumed = 0
