@@ -4,6 +4,7 @@ from cpython.object cimport PyObject
 cdef enum:
     INLINE = 4      # parts that need no memory of their own: a head, its end, a body
     SPARE = 64      # room that an empty queue may keep
+    KEPT = 512      # bytes that an empty writer may keep
 
 
 cdef struct Part:
@@ -27,3 +28,15 @@ cdef class OutputQueue:
     cpdef int clear(self) except -1
     cpdef close(self)
     cdef int _make_room(self) except -1
+
+
+@cython.final
+cdef class ByteWriter:
+    cdef readonly Py_ssize_t size
+    cdef unsigned char *_data
+    cdef Py_ssize_t _room
+
+    cpdef int add(self, bytes data) except -1
+    cpdef int add_number(self, unsigned long value, int size) except -1
+    cpdef bytes take(self)
+    cdef unsigned char *_grow(self, Py_ssize_t count) except NULL

@@ -9,7 +9,7 @@ be made, linked and freed several times a message.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, PyBytes_FromStringAndSize
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove
 
 
@@ -114,3 +114,49 @@ cdef class OutputQueue:
     def sources(self):
         """Return the ``bytes`` that the parts are spans of."""
         return [<bytes>self._parts[self._first + index].data for index in range(self.count)]
+
+
+cdef class ByteWriter:
+    """Memory that grows as small things are appended, until ``take`` makes ``bytes`` of them."""
+
+    def __dealloc__(self):
+        free(self._data)
+
+    cpdef int add(self, bytes data) except -1:
+        """Append ``data``."""
+        cdef Py_ssize_t count = PyBytes_GET_SIZE(data)
+        memcpy(self._grow(count), PyBytes_AS_STRING(data), count)
+        return 0
+
+    cpdef int add_number(self, unsigned long value, int size) except -1:
+        """Append the ``size`` low bytes of a number, the highest first."""
+        cdef unsigned char *at = self._grow(size)
+        while size > 0:
+            size -= 1
+            at[size] = value & 255
+            value >>= 8
+        return 0
+
+    cpdef bytes take(self):
+        """Return what was appended since the last call."""
+        cdef bytes whole = PyBytes_FromStringAndSize(<char *>self._data, self.size)
+        self.size = 0
+        if self._room > KEPT:
+            free(self._data)
+            self._data = NULL
+            self._room = 0
+        return whole
+
+    cdef unsigned char *_grow(self, Py_ssize_t count) except NULL:
+        """Return where ``count`` more bytes go."""
+        cdef unsigned char *data
+        cdef Py_ssize_t room
+        if self.size + count > self._room:
+            room = max(self._room * 2, self.size + count, KEPT)
+            data = <unsigned char *>realloc(self._data, room)
+            if data == NULL:
+                raise MemoryError()
+            self._data = data
+            self._room = room
+        self.size += count
+        return self._data + self.size - count

@@ -9,6 +9,7 @@ from tests.fuzz import (
     fuzz_hpack,
     fuzz_http1_request,
     fuzz_http1_response,
+    fuzz_http2_frames,
     fuzz_http2_heads,
 )
 from tests.fuzz.loop import mutated, run
@@ -18,7 +19,8 @@ SECONDS = float(os.environ.get("PYMOSN_FUZZ_SECONDS", "2"))
 
 @pytest.mark.timeout(60 + 10 * SECONDS)
 @pytest.mark.parametrize(
-    "target", [fuzz_http1_request, fuzz_http1_response, fuzz_hpack, fuzz_http2_heads]
+    "target",
+    [fuzz_http1_request, fuzz_http1_response, fuzz_hpack, fuzz_http2_heads, fuzz_http2_frames],
 )
 def test_target(target: object) -> None:
     seed = random.SystemRandom().randrange(1 << 32)

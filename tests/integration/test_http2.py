@@ -9,7 +9,6 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.settings
-import pytest
 
 from pymosn import snapshot as model
 from tests.support.http2 import CONNECT, GET, POST, Peer, client, origin
@@ -45,7 +44,7 @@ async def test_many_streams_on_one_connection() -> None:
         with proxied(address, BOTH) as proxy:
             async with client(proxy.port) as peer:
                 bodies = [b"%d" % number * 5000 for number in range(50)]
-                numbers = [peer.request(POST, b"")  for _ in bodies]
+                numbers = [peer.request(POST, b"") for _ in bodies]
                 await asyncio.gather(
                     *(peer.send_all(n, body) for n, body in zip(numbers, bodies, strict=True))
                 )
@@ -90,9 +89,7 @@ async def test_head_and_empty_replies() -> None:
             with proxied(address, settings) as proxy:
                 if settings is BOTH:
                     async with client(proxy.port) as peer:
-                        stream = await peer.answer(
-                            peer.request([(":method", "HEAD"), *GET[1:]])
-                        )
+                        stream = await peer.answer(peer.request([(":method", "HEAD"), *GET[1:]]))
                         assert stream.head["content-length"] == "7"
                 else:
                     async with plain(proxy.port) as raw:
@@ -267,7 +264,7 @@ async def test_no_upstream_is_a_reply() -> None:
                 assert (await peer.answer(number)).status == 502
 
 
-# -- WebSocket --------------------------------------------------------------------------------------
+# -- WebSocket ------------------------------------------------------------------------------------
 
 WEBSOCKET = [
     (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/chat"),
@@ -321,23 +318,27 @@ async def test_websocket_from_http1_to_http2() -> None:
         await peer.until(lambda: peer.streams[number].body == b"abc")
         peer.send(number, b"ABC", end=True)
         await peer.answer(number)
+        done.append(peer.streams[number].reset)
 
+    done: list[int | None] = []
     async with origin(serve, {CONNECT: 1}) as (address, _):
         with proxied(address, FROM_HTTP1) as proxy:
             async with plain(proxy.port) as raw:
                 # The server's SETTINGS come with the first answer at the latest.
                 await raw.send(
-                    b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                    b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+                    b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
                 )
                 head = await raw.head()
                 assert head.status == 101
                 assert head.get(b"sec-websocket-accept") == b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
                 await raw.send(b"abc")
                 assert await raw.reader.readexactly(3) == b"ABC"
+            await until(lambda: done == [None])
 
 
-# -- limits -----------------------------------------------------------------------------------------
+# -- limits ---------------------------------------------------------------------------------------
 
 
 @asynchronous
@@ -413,7 +414,7 @@ async def test_a_head_too_large_is_431_and_no_more() -> None:
         settings = BOTH | {"http2": model.Http2Options(max_header_bytes=4096)}
         with proxied(address, settings) as proxy:
             async with client(proxy.port) as peer:
-                large = [("x-%d" % number, "y" * 100) for number in range(50)]
+                large = [(f"x-{number}", "y" * 100) for number in range(50)]
                 assert (await peer.head(peer.request([*GET, *large]))).status == 431
                 assert (await peer.answer(peer.request(GET))).status == 200
 

@@ -157,33 +157,39 @@ class Bench:
 
     def events(self) -> list[tuple[Any, ...]]:
         """Return what the engine reports, up to and including an error."""
-        engine, module = self.engine, self.module
         events: list[tuple[Any, ...]] = []
-        while (event := engine.next()) != module.NEED_DATA:
-            name = self.names[event]
-            if event == module.ERROR:
-                events.append((name, engine.error_code, engine.flood))
+        while event := self.next_event():
+            events.append(event)
+            if event[0] == "error":
                 break
-            if event in (module.HEADERS, module.DATA, module.TRAILERS):
-                self.streams[engine.stream.id] = engine.stream
-            if event == module.HEADERS:
-                lines = None if engine.too_large else describe(engine.head)
-                events.append((name, engine.stream.id, lines, engine.end))
-            elif event == module.DATA:
-                events.append((name, engine.stream.id, engine.data, engine.end))
-            elif event == module.TRAILERS:
-                events.append((name, engine.stream.id, engine.head.lines()))
-            elif event == module.RESET:
-                events.append((name, engine.stream.id, engine.error_code, engine.unprocessed))
-            elif event == module.DRAINED:
-                events.append((name, engine.stream.id))
-            elif event == module.GOAWAY:
-                events.append((name, engine.last_stream_id, engine.error_code))
-            elif event == module.PONG:
-                events.append((name, engine.data))
-            else:
-                events.append((name,))
         return events
+
+    def next_event(self) -> tuple[Any, ...]:
+        """Return the next event, empty when the engine needs data."""
+        engine, module = self.engine, self.module
+        event = engine.next()
+        if event == module.NEED_DATA:
+            return ()
+        name = self.names[event]
+        if event == module.ERROR:
+            return (name, engine.error_code, engine.flood)
+        if event in (module.SETTLED, module.PONG, module.GOAWAY):
+            assert engine.stream is None
+            if event == module.GOAWAY:
+                return (name, engine.last_stream_id, engine.error_code)
+            return (name, engine.data) if event == module.PONG else (name,)
+        stream = engine.stream.id
+        if event in (module.HEADERS, module.DATA, module.TRAILERS):
+            self.streams[stream] = engine.stream
+        if event == module.HEADERS:
+            return (name, stream, None if engine.too_large else describe(engine.head), engine.end)
+        if event == module.DATA:
+            return (name, stream, engine.data, engine.end)
+        if event == module.TRAILERS:
+            return (name, stream, engine.head.lines())
+        if event == module.RESET:
+            return (name, stream, engine.error_code, engine.unprocessed)
+        return (name, stream)
 
     def sent(self) -> list[Frame]:
         """Return the frames that the engine wrote since the last call."""

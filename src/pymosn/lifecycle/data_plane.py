@@ -24,6 +24,7 @@ from pymosn.observe.metrics import WORKER, Slots
 from pymosn.runtime import Runtime
 from pymosn.snapshot import Snapshot
 
+GC_THRESHOLD: Final = 20_000
 _IDLE_CHECK: Final = 0.05
 _ORPHAN_CHECK: Final = 0.5
 _TURNS: Final = WORKER.offset("loop_turns")
@@ -120,6 +121,9 @@ class Worker:
         gc.unfreeze()
         gc.collect()
         gc.freeze()
+        # Exchanges leave no cycles; user code may. So many objects more than were freed are worth
+        # a look, not the 700 that a hundred exchanges under way are.
+        gc.set_threshold(GC_THRESHOLD, 20, 20)
 
     def _refuse(self, command: messages.Apply, fds: list[int], reason: str) -> None:
         for fd in fds:

@@ -57,6 +57,7 @@ cdef class Http2ClientStream(Http2Sender):
     cdef Http2ClientConnection client
     cdef bytes _websocket_key, _upgrade
     cdef int _refused
+    cdef bint _tunnels, _ended
     cdef RequestHead _waiting
 
     cdef void enter(self, Http2ClientConnection client)
@@ -69,7 +70,8 @@ cdef class Http2ClientStream(Http2Sender):
     cdef void reset(self)
     @cython.locals(receiver=StreamReceiver)
     cdef int on_response(self, ResponseHead head, bint end) except -1
-    cdef int finish(self) except -1
+    cdef void on_sent(self)
+    cdef void finish(self)
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
     cdef void _refuse(self, int reason)

@@ -246,6 +246,8 @@ class Http2ClientStream(Http2Sender):
     _websocket_key: bytes | None
     _upgrade: bytes | None
     _refused: int
+    _tunnels: bool
+    _ended: bool
     _waiting: "RequestHead"  # None unless an upgrade waits
 
     def enter(self, client: Http2ClientConnection) -> None:
@@ -275,7 +277,8 @@ class Http2ClientStream(Http2Sender):
                 self._refuse(_UPSTREAM_PROTOCOL)
                 return
         if self._upgrade is not None or request.method == _METHOD_CONNECT:
-            end = False  # the tunnel follows
+            self._tunnels = True
+            end = False
         self.stream = engine.open_stream(self, request, end)  # type: ignore[assignment]  # as declared
         if self.stream is None:
             self._refuse(_UPSTREAM_REFUSED)
@@ -302,16 +305,26 @@ class Http2ClientStream(Http2Sender):
         receiver = self.receiver
         if head.status >= 200:
             self.response_begun = True
-            if self._upgrade is not None and head.status < 300:
+            if self._tunnels and head.status >= 300:
+                self._tunnels = False
+            elif self._upgrade is not None:
                 self._accept_upgrade(head)
         if end:
             self.finish()
         receiver.on_headers(head, end)
 
+    def on_sent(self) -> None:
+        if self._ended:
+            self.finish()
+
     def finish(self) -> None:
-        """The response is complete."""
+        """The response is complete; of a tunnel, that is half of the story."""
+        if self._tunnels and not self.sent:
+            self._ended = True
+            return
         self.receiver = None  # type: ignore[assignment]  # as declared
         if self.sent:
+            self.stream.owner = None
             self.stream = None  # type: ignore[assignment]  # as declared
             self.client.stream_over()
         else:

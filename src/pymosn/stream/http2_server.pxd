@@ -85,6 +85,7 @@ cdef class Http2ServerStream(Http2Sender):
     cdef void reset(self)
     @cython.locals(stream=Http2Stream, body=bytes, head=ResponseHead)
     cdef int answer(self, int status, str why) except -1
+    cdef void forget(self)
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
     @cython.locals(stream=Http2Stream)

@@ -225,6 +225,7 @@ class Http2ServerConnection(Handler):
             engine.consumed(stream, len(data))
         elif event == _TRAILERS:
             sender.received = True
+            stream = engine.stream
             if receiver is not None:
                 receiver.on_trailers(engine.head)
         elif event == _DRAINED:
@@ -232,6 +233,8 @@ class Http2ServerConnection(Handler):
                 receiver.on_drained()
         elif event == _RESET:
             sender.drop(_DOWNSTREAM_CLOSED)
+        if sender.received and sender.sent and sender.stream is not None:
+            sender.forget()
 
     def _begin_exchange(self, stream: Http2Stream, request: RequestHead | None, end: bool) -> None:
         sender = Http2ServerStream.__new__(Http2ServerStream)
@@ -392,6 +395,8 @@ class Http2ServerStream(Http2Sender):
             self.wire.flush()
 
     def on_sent(self) -> None:
+        if self.tunnels and not self.received:
+            return
         self.receiver = None  # type: ignore[assignment]  # as declared
         if not self.received and self.stream.local_ended:
             self._cancel(_NO_ERROR)  # the rest of the request is not wanted (RFC 9113 §8.1)
@@ -422,6 +427,15 @@ class Http2ServerStream(Http2Sender):
         self.wire.flush()
         self.sent = True
         self.on_sent()
+
+    def forget(self) -> None:
+        """Both sides have said everything: leave no cycle for the collector."""
+        if self.tunnels:
+            self.receiver = None  # type: ignore[assignment]  # as declared
+            self.server.stream_over()
+        if self.stream.closed:
+            self.stream.owner = None
+            self.stream = None  # type: ignore[assignment]  # as declared
 
     def drop(self, reason: int) -> None:
         """The stream is gone."""

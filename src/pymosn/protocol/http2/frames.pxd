@@ -1,5 +1,7 @@
 cimport cython
 
+from pymosn.buffer cimport ByteWriter
+
 cdef int _INCOMPLETE, _FRAME, _TOO_LONG, _DATA, _PADDED
 cdef Py_ssize_t _OWN_PIECE
 
@@ -36,12 +38,11 @@ cdef class FrameReader:
 @cython.final
 cdef class FrameWriter:
     cdef readonly Py_ssize_t size
-    cdef bytearray _gathered, _header, _number
+    cdef ByteWriter _memory
     cdef list _parts
 
     @cython.locals(parts=list)
     cpdef list take(self)
-    @cython.locals(gathered=bytearray)
     cpdef void raw(self, bytes data)
     cpdef void frame(self, int kind, int flags, unsigned int stream_id, bytes payload)
     @cython.locals(raw='const unsigned char *')
@@ -55,10 +56,9 @@ cdef class FrameWriter:
     cpdef void window_update(self, unsigned int stream_id, unsigned int increment)
     cpdef void goaway(self, unsigned int last_stream_id, unsigned int code, bytes text)
     cpdef void settings(self, list values)
-    @cython.locals(raw='unsigned char *', gathered=bytearray)
+    @cython.locals(memory=ByteWriter)
     cdef void _begin(
         self, Py_ssize_t length, int kind, int flags, unsigned int stream_id)
-    @cython.locals(size=Py_ssize_t, gathered=bytearray)
+    @cython.locals(size=Py_ssize_t)
     cdef void _append(self, bytes payload)
-    @cython.locals(raw='unsigned char *', gathered=bytearray)
     cdef void _word(self, unsigned int value)

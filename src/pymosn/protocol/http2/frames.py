@@ -17,6 +17,8 @@ event loop produces leaves as one ``bytes``; only large payloads travel by thems
 
 from typing import Final
 
+from pymosn.buffer import ByteWriter
+
 DATA_FRAME: Final = 0x0
 HEADERS_FRAME: Final = 0x1
 PRIORITY_FRAME: Final = 0x2
@@ -216,24 +218,19 @@ class FrameWriter:
     """Gathers frames until somebody takes them."""
 
     size: int
-    _gathered: bytearray
-    _header: bytearray
-    _number: bytearray
+    _memory: ByteWriter
     _parts: list[bytes]
 
     def __init__(self) -> None:
         self.size = 0
-        self._gathered = bytearray()
-        self._header = bytearray(9)
-        self._number = bytearray(4)
+        self._memory = ByteWriter()
         self._parts = []
 
     def take(self) -> list[bytes]:
         """Return what was written since the last call; the list is the caller's."""
         parts = self._parts
-        if self._gathered:
-            parts.append(bytes(self._gathered))
-            self._gathered = bytearray()
+        if self._memory.size:
+            parts.append(self._memory.take())
         if parts:
             self._parts = []
         self.size = 0
@@ -241,8 +238,7 @@ class FrameWriter:
 
     def raw(self, data: bytes) -> None:
         """Write bytes that are no frame: the preface."""
-        gathered = self._gathered
-        gathered += data
+        self._memory.add(data)
         self.size += len(data)
 
     def frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
@@ -297,37 +293,20 @@ class FrameWriter:
             self._word(value)
 
     def _begin(self, length: int, kind: int, flags: int, stream_id: int) -> None:
-        raw = self._header
-        raw[0] = length >> 16
-        raw[1] = length >> 8 & 255
-        raw[2] = length & 255
-        raw[3] = kind
-        raw[4] = flags
-        raw[5] = stream_id >> 24
-        raw[6] = stream_id >> 16 & 255
-        raw[7] = stream_id >> 8 & 255
-        raw[8] = stream_id & 255
-        gathered = self._gathered
-        gathered += self._header
+        memory = self._memory
+        memory.add_number(length << 16 | kind << 8 | flags, 5)
+        memory.add_number(stream_id, 4)
         self.size += 9
 
     def _append(self, payload: bytes) -> None:
         size = len(payload)
         self.size += size
         if size < _OWN_PIECE:
-            gathered = self._gathered
-            gathered += payload
+            self._memory.add(payload)
             return
-        self._parts.append(bytes(self._gathered))
-        self._gathered = bytearray()
+        self._parts.append(self._memory.take())
         self._parts.append(payload)
 
     def _word(self, value: int) -> None:
-        raw = self._number
-        raw[0] = value >> 24
-        raw[1] = value >> 16 & 255
-        raw[2] = value >> 8 & 255
-        raw[3] = value & 255
-        gathered = self._gathered
-        gathered += self._number
+        self._memory.add_number(value, 4)
         self.size += 4

@@ -324,6 +324,8 @@ class Http2Output:
         stream.local_ended = True
         if stream.remote_ended:
             self._drop(stream)
+            # Nothing more is to be told: no cycle stays for the collector.
+            stream.owner = None
             self._resets.give(1)
 
     def _drop(self, stream: Http2Stream) -> None:
