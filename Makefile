@@ -14,6 +14,7 @@ run: $(VENV)/.installed
 	@$(BIN)/pymosn demo
 
 test: $(VENV)/.tests-installed
+	@$(BIN)/python -m tests.support.golang || echo "tests that need programs in Go are skipped"
 	@echo "== running the tests (a few minutes)"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 

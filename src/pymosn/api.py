@@ -5,5 +5,14 @@ Stream filters: subclass ``StreamFilter`` and define the hooks you need.  See do
 
 from pymosn.proxy.exchange import BodyTooLarge, Headers, Request, Response
 from pymosn.proxy.filters import FilterStatus, StreamFilter
+from pymosn.proxy.transcoder import Transcoder
 
-__all__ = ["BodyTooLarge", "FilterStatus", "Headers", "Request", "Response", "StreamFilter"]
+__all__ = [
+    "BodyTooLarge",
+    "FilterStatus",
+    "Headers",
+    "Request",
+    "Response",
+    "StreamFilter",
+    "Transcoder",
+]

@@ -18,7 +18,7 @@ from pymosn.network.address import is_unix, pack
 from pymosn.network.listener import Listener
 from pymosn.network.reactor import Reactor
 from pymosn.observe.accesslog import AccessLog
-from pymosn.observe.metrics import ClusterStats, DownstreamStats, Slots, UpstreamStats
+from pymosn.observe.metrics import GRPC_METHOD, ClusterStats, DownstreamStats, Slots, UpstreamStats
 from pymosn.protocol.http2.options import Http2Options
 from pymosn.proxy.accept import ConnectionIds, HttpAcceptor
 from pymosn.proxy.filters import FilterChain, build_filter, read_config
@@ -183,6 +183,17 @@ class Runtime:
         """Return the exceptions in filters since the last call."""
         services = [*self.services.values(), *self.retired]
         return sum(service.acceptor.take_filter_errors() for service in services)
+
+    def take_counts(self) -> list[tuple[str, dict[str, str], list[int]]]:
+        """Return what was counted since the last call in sets that have no slots: the type, the
+        labels and the values of each."""
+        taken = []
+        for service in [*self.services.values(), *self.retired]:
+            if isinstance(service.acceptor, HttpAcceptor):
+                proxy = service.acceptor.proxy
+                for method, values in proxy.methods.take():
+                    taken.append((GRPC_METHOD.type, {"listener": proxy.name, "method": method}, values))
+        return taken
 
     def take_lost_log_lines(self) -> int:
         """Return the access-log lines that could not be written since the last call."""

@@ -22,6 +22,7 @@ from pymosn.lifecycle.resolver import Resolver, lookups
 from pymosn.lifecycle.sockets import ListeningSockets, key
 from pymosn.network.reactor import Reactor
 from pymosn.observe.log import ErrorLog, describe_exception
+from pymosn.observe.counted import CountedSets
 from pymosn.observe.metrics import Slots, SlotTable
 from pymosn.observe.sinks import Metrics
 from pymosn.runtime import Runtime
@@ -64,7 +65,8 @@ class Server:
         self._runtime: Runtime | None = None
         self._snapshot = Snapshot()
         self._version = 0
-        self.metrics = Metrics(self._table, lambda: [self._slots.values])
+        self._counted = CountedSets()
+        self.metrics = Metrics(self._table, self._segments, counted=self._counted)
         """Everything that is counted."""
 
     async def __aenter__(self) -> Self:
@@ -157,6 +159,12 @@ class Server:
         resolver = Resolver(self._log, lambda: None)
         await resolver.resolve(lookups(configuration.loaded.config))
         return configuration.compile(self._table, resolver.resolved, self._version + 1, workers=1)
+
+    def _segments(self) -> list[memoryview]:
+        if self._runtime is not None:
+            for found in self._runtime.take_counts():
+                self._counted.add(*found)
+        return [self._slots.values]
 
     def _on_error(self, where: object, error: BaseException) -> None:
         name = type(where).__name__

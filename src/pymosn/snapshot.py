@@ -184,7 +184,7 @@ class Host(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True):
-    """Circuit-breaker limits of one cluster in one worker; 0: unlimited, except ``pending``."""
+    """Circuit-breaker limits of one cluster in one worker; 0: unlimited, but see ``pending``."""
 
     connections: int = 0
     pending: int = 0

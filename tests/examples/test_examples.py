@@ -283,6 +283,28 @@ def test_websocket(tmp_path: Path) -> None:
                 assert connection.recv(5) == message
 
 
+def test_grpc(tmp_path: Path) -> None:
+    pytest.importorskip("grpc")
+    with running("grpc", tmp_path) as example:
+        example.spawn([sys.executable, "server.py", str(example.ports[9000])])
+        wait_until(lambda: "serving" in example.printed(), 10, example.printed)
+        client = [sys.executable, str(example.directory / "client.py"), str(example.ports[8080])]
+        said = subprocess.run(client, capture_output=True, text=True, timeout=30, check=False)
+        lines = said.stdout.splitlines()
+        assert lines[:3] == ["hello ann", "hello bob", "hello eve"], said.stderr
+        assert lines[3].startswith("0 1 2 ")
+        assert lines[3].endswith(" DEADLINE_EXCEEDED")
+        assert lines[4:] == ["PERMISSION_DENIED not for you"]
+        labels = 'listener="127.0.0.1:%d",method="/demo.Greeter/Hello"' % example.ports[8080]
+        metrics = lambda: example.get("/metrics", port=34901).text  # noqa: E731
+        wait_until(lambda: f"grpc_status_ok{{{labels}}} 3.0" in metrics(), 5, metrics)
+        body = b"\0\0\0\0\3ann"
+        web = example.get("/demo.Greeter/Hello", method="POST", body=body,
+                          headers={"content-type": "application/grpc-web"})  # fmt: skip
+        assert web.body.startswith(b"\0\0\0\0\x09hello ann\x80\0\0\0")
+        assert b"grpc-status:0\r\n" in web.body
+
+
 def test_embedded(tmp_path: Path) -> None:
     with running("embedded", tmp_path, 9000) as example:
         listen, origin = str(example.ports[8080]), str(example.ports[9000])

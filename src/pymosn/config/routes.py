@@ -24,6 +24,11 @@ RETRY_CONDITIONS: Final = (
     "retriable-status-codes",
     "timeout",
     "non-idempotent",
+    "cancelled",
+    "deadline-exceeded",
+    "resource-exhausted",
+    "internal",
+    "unavailable",
 )
 _REDIRECT_CODES: Final = (301, 302, 303, 307, 308)
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9.+-]*")

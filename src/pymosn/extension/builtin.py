@@ -6,7 +6,7 @@ from typing import Final
 
 BUILTINS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
-        "filters": MappingProxyType({}),
+        "filters": MappingProxyType({"grpc_web": "pymosn.filters.grpc_web:GrpcWeb"}),
         "protocols": MappingProxyType({}),
         "balancers": MappingProxyType({}),
         "access_loggers": MappingProxyType({}),

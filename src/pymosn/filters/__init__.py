@@ -1,1 +1,1 @@
-"""Built-in stream filters, one feature a file; they import pymosn.api only."""
+"""The built-in stream filters; each uses ``pymosn.api`` like anybody else's."""

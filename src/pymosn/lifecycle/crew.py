@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 from pymosn.lifecycle import messages
 from pymosn.lifecycle.process import Descriptor, WorkerError, WorkerProcess
 from pymosn.lifecycle.segments import Segment
+from pymosn.observe.counted import CountedSets
 from pymosn.observe.log import ErrorLog
 from pymosn.observe.metrics import SlotTable
 from pymosn.snapshot import Host
@@ -41,6 +42,7 @@ class Crew:
     def __init__(
         self,
         table: SlotTable,
+        counted: CountedSets,
         log: ErrorLog,
         descriptor: Descriptor,
         start: Callable[[], messages.Start],
@@ -52,6 +54,7 @@ class Crew:
         """Workers that drain because there are to be fewer, or because all stop."""
         self.restarts = 0
         self._table = table
+        self._counted = counted
         self._log = log
         self._descriptor = descriptor
         self._start = start
@@ -190,7 +193,10 @@ class Crew:
     def _new_worker(self, index: int) -> WorkerProcess:
         while len(self.segments) <= index:
             self.segments.append(Segment(self._table.capacity))
-        worker = WorkerProcess(index, self._start(), self.segments[index], self._log, self._on_exit)
+        segment = self.segments[index]
+        worker = WorkerProcess(
+            index, self._start(), segment, self._counted, self._log, self._on_exit
+        )
         self.workers[index] = worker
         return worker
 

@@ -27,6 +27,8 @@ from pymosn.snapshot import Snapshot
 GC_THRESHOLD: Final = 20_000
 _IDLE_CHECK: Final = 0.05
 _ORPHAN_CHECK: Final = 0.5
+_SETS_AT_ONCE: Final = 500
+"""Keeps a report well below ``REPORT_LIMIT``."""
 _TURNS: Final = WORKER.offset("loop_turns")
 _FILTER_ERRORS: Final = WORKER.offset("filter_errors")
 _LOST_LINES: Final = WORKER.offset("access_log_dropped")
@@ -147,6 +149,7 @@ class Worker:
 
     def _stop_when_idle(self) -> None:
         if self._runtime.active() == 0:
+            self._report_counts()
             self.loop.stop()
         else:
             self.loop.call_later(_IDLE_CHECK, self._stop_when_idle)
@@ -157,8 +160,15 @@ class Worker:
         counters[base + _TURNS] = self.reactor.turns
         counters[base + _FILTER_ERRORS] += self._runtime.take_filter_errors()
         counters[base + _LOST_LINES] += self._runtime.take_lost_log_lines()
+        self._report_counts()
         self._log.sum_up()
         self.loop.call_later(1.0, self._every_second)
+
+    def _report_counts(self) -> None:
+        """Hand over what has no slots in our segment."""
+        sets = [messages.Counted(*found) for found in self._runtime.take_counts()]
+        for start in range(0, len(sets), _SETS_AT_ONCE):
+            self._channel.send(messages.Counts(sets[start : start + _SETS_AT_ONCE]))
 
     # -- without a supervisor --------------------------------------------------------------
 

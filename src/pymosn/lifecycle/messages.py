@@ -116,6 +116,22 @@ class Status(Struct, frozen=True, tag="status"):
     draining: bool = False
 
 
+class Counted(Struct, frozen=True):
+    """What was counted in one set since the last time."""
+
+    layout: str
+    """Its type, a key of ``observe.counted.LAYOUTS``."""
+    labels: dict[str, str]
+    values: list[int]
+    """As the layout says, each histogram as one of its own."""
+
+
+class Counts(Struct, frozen=True, tag="counts"):
+    """What was counted in sets that the configuration does not know."""
+
+    sets: list[Counted]
+
+
 class Event(Struct, frozen=True, tag="event"):
     """Something that the supervisor writes to the error log on the worker's behalf."""
 
@@ -123,7 +139,7 @@ class Event(Struct, frozen=True, tag="event"):
     message: str
 
 
-Report = Hello | Applied | Refused | Status | Event
+Report = Hello | Applied | Refused | Status | Counts | Event
 
 
 def command_decoder() -> msgspec.msgpack.Decoder[Command]:

@@ -19,6 +19,7 @@ from msgspec import Raw
 from pymosn.lifecycle import messages
 from pymosn.lifecycle.channel import Channel, ChannelError
 from pymosn.lifecycle.segments import Segment
+from pymosn.observe.counted import CountedSets
 from pymosn.observe.log import ErrorLog
 from pymosn.snapshot import Host
 
@@ -42,6 +43,7 @@ class WorkerProcess:
         index: int,
         start: messages.Start,
         segment: Segment,
+        counted: CountedSets,
         log: ErrorLog,
         on_exit: Callable[["WorkerProcess"], None],
     ) -> None:
@@ -56,6 +58,7 @@ class WorkerProcess:
         self.version = 0
         """The snapshot that it serves."""
         self.started = time.monotonic()
+        self._counted = counted
         self._log = log
         self._on_exit = on_exit
         self._loop = asyncio.get_running_loop()
@@ -215,6 +218,9 @@ class WorkerProcess:
                 answer = self._statuses.get(message.number)
                 if answer is not None and not answer.done():
                     answer.set_result(message)
+            case messages.Counts():
+                for found in message.sets:
+                    self._counted.add(found.layout, found.labels, found.values)
             case messages.Event():
                 self._log.record(message.level, f"worker {self.index}: {message.message}")
 

@@ -28,7 +28,9 @@ class Administered:
     def __init__(self, supervisor: "Supervisor") -> None:
         self._supervisor = supervisor
         self.metrics = Metrics(
-            supervisor.table, lambda: [segment.values for segment in supervisor.crew.segments]
+            supervisor.table,
+            lambda: [segment.values for segment in supervisor.crew.segments],
+            counted=supervisor.counted,
         )
 
     def version(self) -> str:

@@ -31,6 +31,7 @@ from pymosn.lifecycle.services import Services
 from pymosn.lifecycle.sockets import BindError, ListeningSockets, key
 from pymosn.lifecycle.states import State
 from pymosn.observe.log import LEVELS, ErrorLog
+from pymosn.observe.counted import CountedSets
 from pymosn.observe.metrics import WORKER, SlotTable
 from pymosn.observe.sinks import retired_slots
 from pymosn.snapshot import Snapshot
@@ -75,6 +76,7 @@ class Supervisor:
         self.configuration: Configuration
         self.snapshot = Snapshot()
         self.table = SlotTable()
+        self.counted = CountedSets()
         self.sockets = ListeningSockets()
         self.log: ErrorLog
         self.crew: Crew
@@ -190,7 +192,9 @@ class Supervisor:
         self.log = _open_log(settings.log_path, self._level(), as_json=self.options.log_json)
         self._logs = LogKeeper(self.log, settings.roller, self.reopen_logs)
         self._resolver = Resolver(self.log, self._on_addresses_changed)
-        self.crew = Crew(self.table, self.log, self.sockets.descriptor, self._start_message)
+        self.crew = Crew(
+            self.table, self.counted, self.log, self.sockets.descriptor, self._start_message
+        )
         self._services = Services(self)
         self._stats_slot = self.table.slot(WORKER)
         self.state = State.INITING

@@ -133,6 +133,24 @@ WORKER: Final = Layout(
     ),
 )
 
+GRPC_STATUSES: Final = (
+    "ok", "cancelled", "unknown", "invalid_argument", "deadline_exceeded", "not_found",
+    "already_exists", "permission_denied", "resource_exhausted", "failed_precondition", "aborted",
+    "out_of_range", "unimplemented", "internal", "unavailable", "data_loss", "unauthenticated",
+)  # fmt: skip
+"""The names of gRPC's status codes, 0 to 16."""
+
+GRPC_METHOD: Final = Layout(
+    "grpc",
+    (
+        ("request_total", COUNTER),
+        *((f"status_{name}", COUNTER) for name in GRPC_STATUSES),
+        ("request_time", HISTOGRAM),
+    ),
+)
+"""A method of a listener.  Methods become known as they are called, so these sets have no slots in
+the workers' segments (``observe.counted``)."""
+
 _D_CONNECTION_TOTAL = DOWNSTREAM.offset("connection_total")
 _D_CONNECTION_DESTROY = DOWNSTREAM.offset("connection_destroy")
 _D_CONNECTION_ACTIVE = DOWNSTREAM.offset("connection_active")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from pymosn.observe.counted import CountedSets
 from pymosn.observe.metrics import (
     BUCKETS,
     COUNTER,
@@ -97,7 +98,10 @@ class Metrics:
         table: SlotTable,
         segments: Callable[[], Sequence[memoryview]],
         exclusions: Exclusions | None = None,
+        counted: CountedSets | None = None,
     ) -> None:
+        """``counted`` has the sets that are in no segment."""
+        self._counted = counted
         self._table = table
         self._segments = segments
         self.exclusions = exclusions or Exclusions()
@@ -109,10 +113,16 @@ class Metrics:
 
     def values(self) -> Iterator[tuple[MetricSet, str, str, int | Histogram]]:
         """Yield ``(set, key, kind, value)`` for everything that is wanted."""
-        segments = self._segments()
-        parts = _parts(self._table)
-        for metrics in self._table:
-            if self.exclusions.excludes_set(metrics) or metrics.slot in self.retired:
+        yield from self._values(self._table, self._segments(), self.retired)
+        if self._counted is not None:
+            yield from self._values(self._counted.table, [self._counted.values], frozenset())
+
+    def _values(
+        self, table: SlotTable, segments: Sequence[memoryview], retired: frozenset[int]
+    ) -> Iterator[tuple[MetricSet, str, str, int | Histogram]]:
+        parts = _parts(table)
+        for metrics in table:
+            if self.exclusions.excludes_set(metrics) or metrics.slot in retired:
                 continue
             bases = parts.get(metrics.slot, [metrics])
             if self.lazy and not any(_touched(part, segments) for part in bases):

@@ -3,10 +3,14 @@ cimport cython
 from pymosn.message cimport Head, RequestHead, ResponseHead, is_idempotent
 from pymosn.network.connection cimport Connection
 from pymosn.network.reactor cimport Reactor, Timer
+from pymosn.protocol.grpc cimport (
+    escape_message, is_grpc, read_status, read_timeout, status_of_http, write_timeout)
 from pymosn.proxy.attempt cimport Attempt
-from pymosn.proxy.exchange cimport Request, Response
+from pymosn.proxy.exchange cimport Headers, Request, Response
 from pymosn.proxy.filters cimport FilterChain, Hook
+from pymosn.proxy.grpc cimport GrpcCall
 from pymosn.proxy.http cimport HttpProxy
+from pymosn.proxy.transcoder cimport Transcoder
 from pymosn.router.path cimport read_target
 from pymosn.router.action cimport RouteEntry
 from pymosn.router.table cimport RouteTable
@@ -21,7 +25,11 @@ cdef Py_ssize_t _HELD_BYTES
 cdef int _MAX_RESTARTS, _READY, _WAITING, _NO_HOST, _NO_ROUTE, _OVERFLOW, _GLOBAL_TIMEOUT
 cdef int _DOWNSTREAM_CLOSED, _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL, _CONNECT_FAILED, _CONNECT_TIMEOUT
 cdef int _UPSTREAM_REFUSED, _FILTER_FAILED, _TERMINATED, _FAILED_FLAGS, _REDIRECT, _DIRECT
-cdef str _NEGOTIATED
+cdef int _DEADLINE_EXCEEDED, _DOWNSTREAM_PROTOCOL, _UPSTREAM_REQUEST_TIMEOUT
+cdef int _CANCELLED, _UNKNOWN, _GRPC_DEADLINE_EXCEEDED
+cdef double _LONGEST_SILENCE
+cdef str _NEGOTIATED, _HTTP2
+cdef bytes _POST, _N_GRPC_TIMEOUT
 
 
 cdef class ProxyStream(Stream):
@@ -47,6 +55,9 @@ cdef class ProxyStream(Stream):
     cdef long activity
     cdef Timer timer, retry_timer
     cdef object task
+    cdef readonly GrpcCall call
+    cdef Transcoder transcoder
+    cdef bint transcodes_response
     cdef Request facade
     cdef Response response_facade
 
@@ -74,9 +85,9 @@ cdef class ProxyStream(Stream):
 
     @cython.locals(host=UpstreamHost, attempt=Attempt, result=int)
     cdef int _start_attempt(self) except -1
-    @cython.locals(sender=UpstreamSender, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint)
     @cython.locals(protocol=str)
     cdef str _upstream_protocol(self)
+    @cython.locals(sender=UpstreamSender, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint)
     cdef void upstream_ready(self, Attempt attempt)
     cdef int upstream_drained(self) except -1
     cdef void attempt_failed(self, Attempt attempt, int reason)
@@ -96,15 +107,38 @@ cdef class ProxyStream(Stream):
     cdef Connection response_target(self, Attempt attempt)
     cdef int response_moved(self, Py_ssize_t count) except -1
     cdef void upstream_trailers(self, Attempt attempt, Head trailers)
-    @cython.locals(route=RouteEntry, head=ResponseHead, sender=StreamSender, body=bytes, held=list, piece=bytes)
+    @cython.locals(route=RouteEntry, head=ResponseHead, sender=StreamSender, body=bytes, held=list, piece=bytes, ended=bint)
     cdef void _send_response_head(self)
 
     cpdef void reply(self, int status, bytes body, int flag)
     cdef void _reply_with(self, ResponseHead head, bytes body)
     @cython.locals(no_body=bint)
     cdef int _send_reply(self, StreamSender sender, ResponseHead head, bytes body) except -1
-    @cython.locals(sender=StreamSender)
+    @cython.locals(sender=StreamSender, call=GrpcCall)
     cdef void _cut_response(self, int reason)
+
+    @cython.locals(call=GrpcCall, value=bytes, seconds=double, left=double)
+    cdef void _begin_call(self, RequestHead request)
+    cdef void _settle_call(self, GrpcCall call)
+    @cython.locals(now=long, left=double, limited=bint)
+    cdef void _send_call(self, GrpcCall call)
+    @cython.locals(status=int, route=RouteEntry)
+    cdef bint _retry_call(self, GrpcCall call, Attempt attempt, ResponseHead head, bint end) except -1
+    @cython.locals(attempt=Attempt)
+    cdef int _deadline_passed(self) except -1
+    cdef int _own_status(self, GrpcCall call, int status) except -1
+    @cython.locals(status=int)
+    cdef int _send_grpc_reply(self, GrpcCall call, StreamSender sender, ResponseHead head, bytes body) except -1
+    @cython.locals(response=ResponseHead, trailers=Head)
+    cdef bint _end_call(self, GrpcCall call, object failure, StreamSender sender) except -1
+
+    @cython.locals(request=RequestHead, pieces=list, piece=bytes, changed=bytes, last=Py_ssize_t, index=Py_ssize_t)
+    cpdef void transcode(self, Transcoder transcoder) except *
+    cdef int _refuse_body(self) except -1
+    @cython.locals(transcoder=Transcoder)
+    cdef int _transcode_head(self, ResponseHead head, bint end) except -1
+    @cython.locals(transcoder=Transcoder, data=bytes)
+    cdef void _send_trailers(self, StreamSender sender, Head trailers)
 
     @cython.locals(hook=Hook)
     cdef bint _run_hooks(self, list hooks) except -1

@@ -16,17 +16,32 @@ from typing import TYPE_CHECKING, Any, Final
 from pymosn.message import Head, RequestHead, ResponseHead, is_idempotent
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Reactor, Timer
+from pymosn.protocol.grpc import (
+    CANCELLED,
+    UNKNOWN,
+    escape_message,
+    is_grpc,
+    read_status,
+    read_timeout,
+    status_of_http,
+    write_timeout,
+)
+from pymosn.protocol.grpc import DEADLINE_EXCEEDED as GRPC_DEADLINE_EXCEEDED
 from pymosn.protocol.http1_writer import reason as reason_phrase
 from pymosn.proxy.attempt import Attempt
-from pymosn.proxy.exchange import BodyTooLarge, Request, Response
+from pymosn.proxy.exchange import BodyTooLarge, Headers, Request, Response
 from pymosn.proxy.filters import FilterChain, FilterStatus, Hook
+from pymosn.proxy.grpc import LONGEST_SILENCE, GrpcCall
+from pymosn.proxy.transcoder import Transcoder
 from pymosn.router.action import DIRECT, REDIRECT, RouteEntry
 from pymosn.router.path import read_target
 from pymosn.stream.pool import NEGOTIATED, READY, WAITING
 from pymosn.stream.stream import (
     CONNECT_FAILED,
     CONNECT_TIMEOUT,
+    DEADLINE_EXCEEDED,
     DOWNSTREAM_CLOSED,
+    DOWNSTREAM_PROTOCOL,
     FAILED_FLAGS,
     FAILURES,
     FILTER_FAILED,
@@ -40,7 +55,9 @@ from pymosn.stream.stream import (
     UPSTREAM_OVERFLOW,
     UPSTREAM_PROTOCOL,
     UPSTREAM_REFUSED,
+    UPSTREAM_REQUEST_TIMEOUT,
     ConnectionInfo,
+    Failure,
     Stream,
     StreamSender,
 )
@@ -101,6 +118,13 @@ _FAILED_FLAGS = FAILED_FLAGS
 _REDIRECT = REDIRECT
 _NEGOTIATED = NEGOTIATED
 _DIRECT = DIRECT
+_DEADLINE_EXCEEDED = DEADLINE_EXCEEDED
+_DOWNSTREAM_PROTOCOL = DOWNSTREAM_PROTOCOL
+_UPSTREAM_REQUEST_TIMEOUT = UPSTREAM_REQUEST_TIMEOUT
+_LONGEST_SILENCE = LONGEST_SILENCE
+_CANCELLED = CANCELLED
+_UNKNOWN = UNKNOWN
+_GRPC_DEADLINE_EXCEEDED = GRPC_DEADLINE_EXCEEDED
 
 
 class ProxyStream(Stream):
@@ -144,6 +168,9 @@ class ProxyStream(Stream):
     timer: "Timer | None"
     retry_timer: "Timer | None"
     task: Any
+    call: "GrpcCall | None"
+    transcoder: "Transcoder | None"
+    transcodes_response: bool
     facade: "Request | None"
     response_facade: "Response | None"
 
@@ -169,6 +196,8 @@ class ProxyStream(Stream):
         self.draw = proxy.random.draw()
         if request.timeouts:
             self._read_timeout_headers(request)
+        if request.te_trailers and request.method == _POST and is_grpc(request):
+            self._begin_call(request)
         read_target(self)
         self._run()
 
@@ -180,6 +209,13 @@ class ProxyStream(Stream):
         if self.phase == _TUNNEL:
             self._tunnel_up(data, end)
             return
+        if self.transcoder is not None:
+            data = self.transcoder.request_data(data, end)  # type: ignore[assignment]
+            if data is None:
+                self._refuse_body()
+                return
+            if not data and not end:
+                return
         if self.filters is not None and self.filters.on_request_data:
             data = self._filter_data(self.filters.on_request_data, data)  # type: ignore[assignment]
             if data is None:
@@ -198,6 +234,9 @@ class ProxyStream(Stream):
     def on_trailers(self, trailers: Head | None) -> None:
         if self.phase == _DONE:
             return
+        if self.transcoder is not None and self.transcoder.request_data(b"", True) is None:
+            self._refuse_body()
+            return
         self.request_trailers = trailers
         self._request_complete()
         attempt = self.attempt
@@ -213,6 +252,8 @@ class ProxyStream(Stream):
         if attempt is None or attempt.sender is None or not attempt.started:
             return None
         if not self.body_dropped or self.phase not in (_UPSTREAM, _RESPOND):
+            return None
+        if self.transcoder is not None:
             return None
         if self.filters is not None and self.filters.on_request_data:
             return None
@@ -236,6 +277,8 @@ class ProxyStream(Stream):
         if self.status == 0:
             self.status = failure.status
         self.details = failure.name
+        if self.call is not None:
+            self.call.status = _CANCELLED
         self._finish()
 
     def on_drained(self) -> None:
@@ -328,6 +371,8 @@ class ProxyStream(Stream):
         """Apply what the route and the listener change about the request, once."""
         route = self.route
         self.timeout = route.timeout
+        if self.call is not None and self.call.deadline:
+            self.timeout = 0.0  # the client has said how long it waits
         self.try_timeout = route.per_try_timeout
         self.silence = route.idle_timeout
         if self.variables is not None:
@@ -336,6 +381,8 @@ class ProxyStream(Stream):
             self.try_timeout = 0.0
         if self.silence <= 0:
             self.silence = self.timeout
+        if self.call is not None:
+            self._settle_call(self.call)
         if self.proxy.adds_headers:
             self.proxy.add_request_headers(self)
         if self.request.minor == 0 and self.request.get(b"host") is None:
@@ -375,6 +422,8 @@ class ProxyStream(Stream):
             return protocol
         if self.cluster.negotiates and self.request.upgrade is None:
             return _NEGOTIATED
+        if self.call is not None:
+            return _HTTP2  # gRPC knows nothing else
         return self.connection.protocol
 
     def upstream_ready(self, attempt: Attempt) -> None:
@@ -383,6 +432,8 @@ class ProxyStream(Stream):
         sender = attempt.sender
         sender.attach(attempt)
         self.upstream_connection_id = sender.host_connection().fd
+        if self.call is not None:
+            self._send_call(self.call)
         pieces = self.body
         end = self.request_ended
         if pieces is None:
@@ -521,6 +572,8 @@ class ProxyStream(Stream):
                 self.attempt = None
                 attempt.discard(status, end)
                 return
+        if self.call is not None and self._retry_call(self.call, attempt, head, end):
+            return
         self.status = status
         self.response = head
         self.response_begun = True
@@ -551,6 +604,10 @@ class ProxyStream(Stream):
             data = self._filter_data(self.filters.on_response_data, data)  # type: ignore[assignment]
             if data is None:
                 return
+        if self.transcodes_response:
+            data = self.transcoder.response_data(data)  # type: ignore[union-attr]  # there is one
+            if end:
+                data += self.transcoder.response_end(None)  # type: ignore[union-attr]  # the same
         self.bytes_sent += len(data)
         go_on = self.sender.send_data(data, end)
         if end:
@@ -569,6 +626,8 @@ class ProxyStream(Stream):
             return None
         if self.filters is not None and self.filters.on_response_data:
             return None
+        if self.transcodes_response:
+            return None
         return self.sender.splice_target()
 
     def response_moved(self, count: int) -> None:
@@ -583,10 +642,12 @@ class ProxyStream(Stream):
         self.response_ended = True
         attempt.finish_complete(self.status)
         self.attempt = None
+        if self.call is not None and trailers is not None:
+            self.call.status = read_status(trailers)
         if self.phase == _BEFORE_SEND:
             self.response_trailers = trailers
             return
-        self.sender.send_trailers(trailers)
+        self._send_trailers(self.sender, trailers)
         self._finish()
 
     def _send_response_head(self) -> None:
@@ -601,14 +662,20 @@ class ProxyStream(Stream):
         body = self.reply_body
         held = self.held
         if body is not None:
-            self._send_reply(sender, head, body)
+            if self.call is not None:
+                self._send_grpc_reply(self.call, sender, head, body)
+            else:
+                self._send_reply(sender, head, body)
             return
         if head.status == 101 or (self.request.method == b"CONNECT" and head.status < 300):
             self._begin_tunnel()
+        elif self.transcoder is not None:
+            ended = self.response_ended and held is None and self.response_trailers is None
+            self._transcode_head(head, ended)
         if held is None:
             if self.response_trailers is not None:
                 sender.send_headers(head, False)
-                sender.send_trailers(self.response_trailers)
+                self._send_trailers(sender, self.response_trailers)
                 self._finish()
             elif self.response_ended:
                 sender.send_headers(head, True)
@@ -620,11 +687,13 @@ class ProxyStream(Stream):
         self.held = None
         sender.send_headers(head, False)
         for piece in held:
+            if self.transcodes_response:
+                piece = self.transcoder.response_data(piece)  # type: ignore[union-attr]  # noqa: PLW2901
             self.bytes_sent += len(piece)
             sender.send_data(piece, False)
         if self.response_ended:
-            if self.response_trailers is not None:
-                sender.send_trailers(self.response_trailers)
+            if self.response_trailers is not None or self.transcodes_response:
+                self._send_trailers(sender, self.response_trailers)
             else:
                 sender.send_data(b"", True)
             self._finish()
@@ -697,9 +766,185 @@ class ProxyStream(Stream):
             self.response_begun = False
             self.reply(failure.status, failure.name.encode() + b"\n", failure.flag)
             return
+        call = self.call
+        if call is not None and sender is not None and self._end_call(call, failure, sender):
+            return
         self._finish()
         if sender is not None:
             sender.reset()
+
+    # -- gRPC ----------------------------------------------------------------------------------
+
+    def _begin_call(self, request: RequestHead) -> None:
+        """The request is a gRPC call; its deadline runs from now on."""
+        call = GrpcCall.__new__(GrpcCall)
+        call.begin()
+        self.call = call
+        value = request.get(_N_GRPC_TIMEOUT)
+        if value is None:
+            return
+        seconds = read_timeout(value)
+        if seconds < 0.0:
+            return
+        # The exchange may have waited for a filter before it was known to be a call.
+        call.deadline = self.started + int(seconds * 1e9)
+        call.timer = Timer()
+        left = (call.deadline - self.reactor.now) * 1e-9
+        self.reactor.arm(call.timer, self, left if left > 0.0 else 0.0)
+
+    def _settle_call(self, call: GrpcCall) -> None:
+        """A stream of messages may be silent for as long as its client says, or for long."""
+        if self.route.idle_timeout > 0:
+            return
+        if call.deadline:
+            self.silence = 0.0
+        elif self.silence > 0.0 and self.silence < _LONGEST_SILENCE:
+            self.silence = _LONGEST_SILENCE
+
+    def _send_call(self, call: GrpcCall) -> None:
+        """A request head is about to leave: tell the upstream what is left of the time, and watch
+        a request that may never end."""
+        if not self.request_ended and self.silence > 0 and not self.timed:
+            self._arm(self.silence)
+        if not call.deadline:
+            return
+        now = self.reactor.now
+        left = (call.deadline - now) * 1e-9
+        limited = 0.0 < self.try_timeout < left
+        if limited or now - self.started >= 1000000:
+            self.request.set(_N_GRPC_TIMEOUT, write_timeout(self.try_timeout if limited else left))
+
+    def _retry_call(
+        self, call: GrpcCall, attempt: Attempt, head: ResponseHead, end: bool
+    ) -> bool:
+        """Note how the upstream answers a call; True: it is tried again."""
+        call.is_response = is_grpc(head)
+        if not end:
+            call.answered = call.is_response
+            return False
+        status = read_status(head)
+        route = self.route
+        if (
+            status > 0
+            and route.retry_enabled
+            and route.retry.grpc_status(status)
+            and not self.body_dropped
+            and self._retry_by_policy()
+        ):
+            self.attempt = None
+            attempt.discard(head.status, end)
+            return True
+        call.status = status
+        return False
+
+    def _deadline_passed(self) -> None:
+        """The client's time is over."""
+        attempt = self.attempt
+        if attempt is not None:
+            self.attempt = None
+            attempt.time_out()
+        if self.task is not None:
+            task, self.task = self.task, None
+            self.parked = False
+            task.cancel()
+        self.awaiting_retry = False
+        if self.response_begun:
+            self._cut_response(_DEADLINE_EXCEEDED)
+        else:
+            failure = FAILURES[_DEADLINE_EXCEEDED]
+            self.details = failure.name
+            self.reply(failure.status, failure.name.encode() + b"\n", failure.flag)
+
+    def _own_status(self, call: GrpcCall, status: int) -> int:
+        """Return the gRPC status for an end of our own making that HTTP calls ``status``."""
+        if call.deadline and status == 504 and self.flags & _UPSTREAM_REQUEST_TIMEOUT:
+            return _GRPC_DEADLINE_EXCEEDED
+        return status_of_http(status)
+
+    def _send_grpc_reply(
+        self, call: GrpcCall, sender: StreamSender, head: ResponseHead, body: bytes
+    ) -> None:
+        """Answer a call with nothing but a head that has the status ("Trailers-Only")."""
+        head.remove(b"content-length")
+        status = read_status(head)
+        if status < 0:
+            status = self._own_status(call, head.status)
+            head.add(b"grpc-status", b"%d" % status)
+            if body:
+                head.set(b"grpc-message", escape_message(body))
+        call.status = status
+        head.set(b"Content-Type", b"application/grpc")
+        head.content_length = -1
+        head.status = 200
+        head.reason = reason_phrase(200)
+        self.status = 200
+        if self.transcoder is not None:
+            self._transcode_head(head, True)
+        sender.send_headers(head, True)
+        self._finish()
+
+    def _end_call(self, call: GrpcCall, failure: Failure, sender: StreamSender) -> bool:
+        """End a response that has begun with a status, as an upstream would; False when that is
+        not possible."""
+        call.status = self._own_status(call, failure.status)
+        response: ResponseHead = self.response  # type: ignore[assignment]  # it has begun
+        if not call.is_response or response.content_length >= 0:
+            return False
+        trailers = Head()
+        trailers.add(b"grpc-status", b"%d" % call.status)
+        trailers.add(b"grpc-message", escape_message(failure.name.encode()))
+        self._send_trailers(sender, trailers)
+        self._finish()
+        return True
+
+    # -- another form of the body ----------------------------------------------------------------
+
+    def transcode(self, transcoder: Transcoder) -> None:
+        """Pass the bodies through ``transcoder`` from now on (``Request.transcode``)."""
+        if self.transcoder is not None or self.phase >= _SEND:
+            raise RuntimeError("it is too late for this, or somebody else does it already")
+        self.transcoder = transcoder
+        request = self.request
+        request.remove(b"content-length")
+        request.content_length = -1
+        if self.call is None and request.method == _POST and is_grpc(request):
+            request.te_trailers = True
+            self._begin_call(request)
+        pieces = self.body
+        if pieces is not None:
+            self.body = None
+            self.body_size = 0
+            last = len(pieces) - 1
+            for index, piece in enumerate(pieces):
+                end = self.request_ended and index == last
+                changed = transcoder.request_data(piece, end)
+                if changed is None:
+                    raise ValueError("the body is malformed")
+                self._take_body(changed)
+
+    def _refuse_body(self) -> None:
+        """The request's body is malformed."""
+        if self.response_begun:
+            self._abandon_attempt()
+            self._cut_response(_DOWNSTREAM_PROTOCOL)
+        else:
+            self._fail(_DOWNSTREAM_PROTOCOL)
+
+    def _transcode_head(self, head: ResponseHead, end: bool) -> None:
+        transcoder: Transcoder = self.transcoder  # type: ignore[assignment]  # the caller asked
+        self.transcodes_response = transcoder.response_headers(Headers(head), end)
+        if self.transcodes_response and not end:
+            head.remove(b"content-length")
+            head.content_length = -1
+
+    def _send_trailers(self, sender: StreamSender, trailers: Head | None) -> None:
+        if not self.transcodes_response:
+            sender.send_trailers(trailers)
+            return
+        transcoder: Transcoder = self.transcoder  # type: ignore[assignment]  # it is in use
+        data = transcoder.response_end(None if trailers is None else Headers(trailers))
+        self.bytes_sent += len(data)
+        sender.send_data(data, True)
 
     # -- filters -------------------------------------------------------------------------------
 
@@ -739,9 +984,9 @@ class ProxyStream(Stream):
 
     def resume(self, hook: Hook, task: asyncio.Task[Any]) -> None:
         """The asynchronous hook has ended."""
-        self.task = None
-        if self.phase == _DONE:
+        if task is not self.task or self.phase == _DONE:
             return
+        self.task = None
         self.parked = False
         if task.cancelled():
             self._filter_failed(hook, asyncio.CancelledError())
@@ -953,6 +1198,9 @@ class ProxyStream(Stream):
         if timer is self.retry_timer:
             self.on_deferred()
             return
+        if self.call is not None and timer is self.call.timer:
+            self._deadline_passed()
+            return
         if self.response_begun or not self.request_ended:
             # From here on the timeout is about silence, not about the whole exchange.
             idle = (self.reactor.now - self.activity) * 1e-9
@@ -1056,6 +1304,8 @@ class ProxyStream(Stream):
             reactor.cancel(self.timer)
         if self.retry_timer is not None:
             reactor.cancel(self.retry_timer)
+        if self.call is not None and self.call.timer is not None:
+            reactor.cancel(self.call.timer)
         if self.counts_retry:
             self.cluster.limits.retries -= 1
         if self.task is not None:
@@ -1097,3 +1347,8 @@ def _response_of(stream: ProxyStream) -> Response:
     response.head = stream.response  # type: ignore[assignment]  # hooks hear of one
     response.content = b"" if stream.reply_body is None else stream.reply_body
     return response
+
+
+_POST = b"POST"
+_HTTP2 = "Http2"
+_N_GRPC_TIMEOUT = b"grpc-timeout"

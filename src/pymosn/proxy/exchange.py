@@ -13,6 +13,7 @@ from pymosn.stream.stream import Stream
 
 if TYPE_CHECKING:
     from pymosn.proxy.downstream import ProxyStream
+    from pymosn.proxy.transcoder import Transcoder
 
 
 class Headers:
@@ -145,6 +146,12 @@ class Request:
     def set_variable(self, name: str, value: object) -> None:
         """Set a variable that routes, header values and access logs can use."""
         self.stream.set_variable(name, value)
+
+    def transcode(self, transcoder: "Transcoder") -> None:
+        """Pass the bodies of this exchange through ``transcoder``; from ``on_request`` and
+        ``on_route`` only.  A request whose Content-Type says ``application/grpc`` by then is a
+        gRPC call from now on."""
+        self.stream.transcode(transcoder)
 
     async def body(self, limit: int = 1 << 20) -> bytes:
         """Return the whole request body once it has arrived.

@@ -4,8 +4,10 @@ from pymosn.message cimport RequestHead
 from pymosn.network.reactor cimport Reactor
 from pymosn.observe.accesslog cimport AccessLog
 from pymosn.observe.metrics cimport DownstreamStats
+from pymosn.protocol.grpc cimport status_of_http
 from pymosn.proxy.downstream cimport ProxyStream
 from pymosn.proxy.filters cimport FilterChain, Hook
+from pymosn.proxy.grpc cimport GrpcCall, GrpcMethods
 from pymosn.router.table cimport RouteTable
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
 from pymosn.upstream.balancer cimport Random
@@ -38,6 +40,7 @@ cdef class HttpProxy(StreamFactory):
     cdef readonly bint adds_headers
     cdef readonly long active
     cdef public long filter_errors
+    cdef readonly GrpcMethods methods
     cdef set _seen_errors
 
     @cython.locals(stream=ProxyStream)
@@ -49,7 +52,7 @@ cdef class HttpProxy(StreamFactory):
 
     @cython.locals(request=RequestHead, options=ProxyOptions)
     cdef int add_request_headers(self, ProxyStream stream) except -1
-    @cython.locals(duration=long, process=long, access_log=AccessLog)
+    @cython.locals(duration=long, process=long, access_log=AccessLog, call=GrpcCall)
     cdef int stream_finished(self, ProxyStream stream) except -1
     cdef void filter_failed(self, Hook hook, object error)
     cdef int _add_forwarded(self, RequestHead request, ConnectionInfo connection) except -1

@@ -13,8 +13,10 @@ from pymosn.network.address import ip_text
 from pymosn.network.reactor import Reactor
 from pymosn.observe.accesslog import AccessLog
 from pymosn.observe.metrics import DownstreamStats
+from pymosn.protocol.grpc import status_of_http
 from pymosn.proxy.downstream import ProxyStream
 from pymosn.proxy.filters import FilterChain, Hook
+from pymosn.proxy.grpc import GrpcMethods
 from pymosn.router.table import RouteTable
 from pymosn.stream.stream import (
     FAILED_FLAGS,
@@ -79,6 +81,7 @@ class HttpProxy(StreamFactory):
     adds_headers: bool
     active: int
     filter_errors: int
+    methods: "GrpcMethods"
     _seen_errors: set[Any]
 
     def __init__(
@@ -90,6 +93,7 @@ class HttpProxy(StreamFactory):
         self.loop = loop
         self.connections = set()
         self.clusters = {}
+        self.methods = GrpcMethods()
         self._seen_errors = set()
 
     def configure(
@@ -163,6 +167,11 @@ class HttpProxy(StreamFactory):
         self.stats.request_finished(
             stream.status, duration, process, (stream.flags & _FAILED_FLAGS) != 0
         )
+        call = stream.call
+        if call is not None:
+            if call.status < 0:
+                call.status = status_of_http(stream.status)
+            self.methods.count(stream.path, call, duration)
         if self.access_logs is not None:
             for access_log in self.access_logs:
                 access_log.log(stream)

@@ -7,6 +7,13 @@ the cluster's limit allows it are the proxy's to decide.
 from types import MappingProxyType
 from typing import Final
 
+from pymosn.protocol.grpc import (
+    CANCELLED,
+    DEADLINE_EXCEEDED,
+    INTERNAL,
+    RESOURCE_EXHAUSTED,
+    UNAVAILABLE,
+)
 from pymosn.snapshot import RetryPolicy
 from pymosn.stream.stream import (
     CONNECT_FAILED,
@@ -26,6 +33,8 @@ ON_4XX: Final = 0x10
 ON_STATUS_CODES: Final = 0x20
 ON_TIMEOUT: Final = 0x40
 NON_IDEMPOTENT: Final = 0x80
+GRPC_STATUSES: Final = 16
+"""From this bit on, one for each gRPC status code."""
 
 CONDITIONS: Final = MappingProxyType(
     {
@@ -37,9 +46,16 @@ CONDITIONS: Final = MappingProxyType(
         "retriable-status-codes": ON_STATUS_CODES,
         "timeout": ON_TIMEOUT,
         "non-idempotent": NON_IDEMPOTENT,
+        "cancelled": 1 << (GRPC_STATUSES + CANCELLED),
+        "deadline-exceeded": 1 << (GRPC_STATUSES + DEADLINE_EXCEEDED),
+        "resource-exhausted": 1 << (GRPC_STATUSES + RESOURCE_EXHAUSTED),
+        "internal": 1 << (GRPC_STATUSES + INTERNAL),
+        # What gRPC calls this includes that there is no connection.
+        "unavailable": 1 << (GRPC_STATUSES + UNAVAILABLE) | ON_CONNECT_FAILURE,
     }
 )
 
+_GRPC_STATUSES = GRPC_STATUSES
 _ON_5XX = ON_5XX
 _ON_GATEWAY_ERROR = ON_GATEWAY_ERROR
 _ON_CONNECT_FAILURE = ON_CONNECT_FAILURE
@@ -97,6 +113,11 @@ class RetryRules:
         if status == 409 and conditions & _ON_4XX:
             return True
         return conditions & _ON_STATUS_CODES != 0 and status in self.codes
+
+    def grpc_status(self, status: int) -> bool:
+        """Say whether a call that ended with ``status``, before there was a message, calls for
+        another attempt.  Who names such a condition means POST, so the method is no obstacle."""
+        return self.conditions >> (_GRPC_STATUSES + status) & 1 != 0
 
     def failure(self, reason: int) -> bool:
         """Say whether an attempt that ended with ``reason`` calls for another one."""

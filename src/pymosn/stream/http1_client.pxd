@@ -46,6 +46,7 @@ cdef class Http1ClientConnection(PooledConnection):
     cdef void on_spliced(self, Py_ssize_t moved, bint done)
     @cython.locals(receiver=StreamReceiver)
     cdef void on_eof(self)
+    @cython.locals(receiver=StreamReceiver)
     cdef void on_drained(self)
     @cython.locals(receiver=StreamReceiver)
     cdef void on_closed(self, int error)

@@ -174,8 +174,9 @@ class Http1ClientConnection(PooledConnection):
             self._lose(_UPSTREAM_CLOSED)
 
     def on_drained(self) -> None:
-        if self.receiver is not None:
-            self.receiver.on_drained()
+        receiver = self.receiver
+        if receiver is not None:
+            receiver.on_drained()
 
     def on_closed(self, error: int) -> None:
         receiver = self.receiver

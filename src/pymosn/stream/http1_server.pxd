@@ -41,10 +41,12 @@ cdef class Http1ServerConnection(StreamSender):
     cpdef void drain(self)
     cpdef void abort(self)
 
+    @cython.locals(receiver=StreamReceiver)
     cdef void on_data(self, bytes data)
     @cython.locals(receiver=StreamReceiver)
     cdef void on_spliced(self, Py_ssize_t moved, bint done)
     cdef void on_eof(self)
+    @cython.locals(receiver=StreamReceiver)
     cdef void on_drained(self)
     cdef void on_closed(self, int error)
     cdef void on_deferred(self)
@@ -63,7 +65,7 @@ cdef class Http1ServerConnection(StreamSender):
     cdef void resume_input(self)
 
     cdef int _write_head(self, ResponseHead head, bytes tail) except -1
-    @cython.locals(event=int)
+    @cython.locals(event=int, receiver=StreamReceiver)
     cdef void _advance(self)
     @cython.locals(reader=MessageReader, request=RequestHead, method=bytes, receiver=StreamReceiver)
     cdef void _begin_exchange(self)
@@ -83,6 +85,7 @@ cdef class Http1ServerConnection(StreamSender):
     @cython.locals(receiver=StreamReceiver)
     cdef int _drop_receiver(self, int why) except -1
     cdef void _lose(self, int why)
+    @cython.locals(receiver=StreamReceiver)
     cdef void _begin_tunnel(self)
     cdef int _tunnel_ended(self) except -1
     cdef int _pause(self, int why) except -1

@@ -116,9 +116,11 @@ class Http1ServerConnection(StreamSender):
     # -- from the connection ------------------------------------------------------------------
 
     def on_data(self, data: bytes) -> None:
+        # Locals keep receivers alive that end their exchange in what they are told.
         if self._tunnel:
-            if self._receiver is not None:
-                self._receiver.on_data(data, False)
+            receiver = self._receiver
+            if receiver is not None:
+                receiver.on_data(data, False)
             return
         if self._ended:
             # The last reply is still leaving; a request behind it was told not to come, and
@@ -163,8 +165,9 @@ class Http1ServerConnection(StreamSender):
             self._lose(_DOWNSTREAM_CLOSED)
 
     def on_drained(self) -> None:
-        if self._receiver is not None:
-            self._receiver.on_drained()
+        receiver = self._receiver
+        if receiver is not None:
+            receiver.on_drained()
 
     def on_closed(self, error: int) -> None:
         self.reactor.cancel(self._timer)
@@ -318,12 +321,14 @@ class Http1ServerConnection(StreamSender):
                 self._begin_exchange()
             elif event == _DATA:
                 self._request_complete = self.reader.complete
-                if self._receiver is not None:
-                    self._receiver.on_data(self.reader.data, self.reader.complete)
+                receiver = self._receiver
+                if receiver is not None:
+                    receiver.on_data(self.reader.data, self.reader.complete)
             elif event == _END:
                 self._request_complete = True
-                if self._receiver is not None:
-                    self._receiver.on_trailers(self.reader.trailers)
+                receiver = self._receiver
+                if receiver is not None:
+                    receiver.on_trailers(self.reader.trailers)
             elif event == _NEED_DATA:
                 self._wait_for_more()
                 return
@@ -477,7 +482,8 @@ class Http1ServerConnection(StreamSender):
         self._phase = _WAITING
         self._keep_alive = False
         if self.reader.pending():
-            self._receiver.on_data(self.reader.take_rest(), False)
+            receiver = self._receiver
+            receiver.on_data(self.reader.take_rest(), False)
         self._resume(2)
 
     def _tunnel_ended(self) -> None:

@@ -3,6 +3,7 @@ cimport cython
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactor, Timer
+from pymosn.protocol.grpc cimport is_grpc
 from pymosn.protocol.http2.connection cimport Http2Connection
 from pymosn.protocol.http2.stream cimport Http2Stream
 from pymosn.stream.http2 cimport Http2Sender, Http2Wire
@@ -11,6 +12,7 @@ from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver
 
 cdef bytes _METHOD_CONNECT
 cdef int _NEED_DATA, _HEADERS, _DATA, _TRAILERS, _RESET, _DRAINED, _ERROR
+cdef bytes _POST
 cdef int _NO_ERROR, _CANCEL, _INTERNAL_ERROR, _DOWNSTREAM_CLOSED, _DOWNSTREAM_PROTOCOL
 
 
@@ -68,7 +70,7 @@ cdef class Http2ServerConnection(Handler):
 cdef class Http2ServerStream(Http2Sender):
     cdef Http2ServerConnection server
     cdef Reactor reactor
-    cdef bint received, expects_continue, tunnels
+    cdef bint received, expects_continue, tunnels, unhurried
     cdef list early
     cdef long heard_at, body_size
     cdef long _taken, _taken_at
@@ -78,7 +80,7 @@ cdef class Http2ServerStream(Http2Sender):
     cdef void await_tunnel(self, RequestHead request)
     @cython.locals(response=ResponseHead, stream=Http2Stream)
     cdef void send_headers(self, Head head, bint end)
-    @cython.locals(early=list, data=bytes)
+    @cython.locals(early=list, data=bytes, receiver=StreamReceiver)
     cdef void on_deferred(self)
     cdef void on_sent(self)
     cdef void send_continue(self)

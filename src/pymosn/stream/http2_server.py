@@ -12,6 +12,7 @@ from typing import Final
 from pymosn.message import Head, RequestHead, ResponseHead
 from pymosn.network.connection import Connection, Handler
 from pymosn.network.reactor import Reactor, Timer
+from pymosn.protocol.grpc import is_grpc
 from pymosn.protocol.http2.connection import (
     DATA,
     DRAINED,
@@ -252,6 +253,8 @@ class Http2ServerConnection(Handler):
         if self.options.max_body and request.content_length > self.options.max_body:
             self.refuse(sender, 413, "the body is too large")
             return
+        # Streams of messages: what their owner knows of deadlines and silence decides.
+        sender.unhurried = request.te_trailers and request.method == _POST and is_grpc(request)
         receiver = self.factory.new_stream(sender, self.info)
         sender.receiver = receiver
         sender.expects_continue = not end and request.get(b"expect") is not None
@@ -336,6 +339,8 @@ class Http2ServerStream(Http2Sender):
     """What the client sent before there was a tunnel; its window bounds it."""
     reactor: "Reactor"
     expects_continue: bool
+    unhurried: bool
+    """Whether silence of the client is no reason to end the stream before its answer is."""
     _taken: int
     _taken_at: int
     _extended_connect: bool
@@ -386,10 +391,12 @@ class Http2ServerStream(Http2Sender):
         if early is None or self.stream is None:
             return
         for data in early:
-            if self.receiver is not None:
-                self.receiver.on_data(data, False)
-        if self.receiver is not None and self.received:
-            self.receiver.on_data(b"", True)
+            receiver = self.receiver
+            if receiver is not None:
+                receiver.on_data(data, False)
+        receiver = self.receiver
+        if receiver is not None and self.received:
+            receiver.on_data(b"", True)
         if self.stream is not None:
             self.wire.engine.consumed(self.stream, sum(map(len, early)))
             self.wire.flush()
@@ -449,7 +456,7 @@ class Http2ServerStream(Http2Sender):
     def check(self, now: int, limit: int) -> None:
         """End the stream if the client has neither sent nor taken what is due for ``limit``."""
         stream = self.stream
-        if stream is None:
+        if stream is None or (self.unhurried and not self.sent):
             return
         if stream.queued:
             if stream.taken != self._taken:
@@ -481,3 +488,6 @@ class Http2ServerStream(Http2Sender):
             self.wire.engine.reset_stream(stream, code)
             self.wire.flush()
             self.server.stream_over()
+
+
+_POST = b"POST"

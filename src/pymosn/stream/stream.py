@@ -32,6 +32,8 @@ IDLE_TIMEOUT: Final = 14
 FILTER_FAILED: Final = 15
 UPSTREAM_REFUSED: Final = 16
 """The upstream has not processed the request: it may be sent again, whatever it is."""
+DEADLINE_EXCEEDED: Final = 17
+"""The time is over that the client itself gave the whole exchange."""
 
 # Response flags (spec §4.2).
 NO_HEALTHY_UPSTREAM: Final = 0x2
@@ -85,6 +87,7 @@ FAILURES: Final = MappingProxyType(
         IDLE_TIMEOUT: Failure("idle timeout", 504, UPSTREAM_REQUEST_TIMEOUT),
         FILTER_FAILED: Failure("filter failed", 500, 0),
         UPSTREAM_REFUSED: Failure("upstream refused the stream", 503, UPSTREAM_REMOTE_RESET),
+        DEADLINE_EXCEEDED: Failure("deadline exceeded", 504, UPSTREAM_REQUEST_TIMEOUT),
     }
 )
 

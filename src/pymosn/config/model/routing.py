@@ -157,7 +157,9 @@ class RetryPolicy(Section):
     """Statuses that are retried; empty: 500 and above."""
     conditions: list[str] = field(default_factory=list)
     """pymosn: retry only on these: ``5xx``, ``gateway-error``, ``connect-failure``, ``reset``,
-    ``retriable-4xx``, ``retriable-status-codes``, ``timeout``, ``non-idempotent``."""
+    ``retriable-4xx``, ``retriable-status-codes``, ``timeout``, ``non-idempotent``; and statuses of
+    gRPC: ``cancelled``, ``deadline-exceeded``, ``internal``, ``resource-exhausted``,
+    ``unavailable``."""
     backoff_base: Duration = Duration.of(0.01)
     """pymosn: wait about so long before the first retry, twice as long before the next, ..."""
     backoff_max: Duration = Duration.of(0.25)
