@@ -23,10 +23,10 @@ from pymosn.protocol.http2.options import Http2Options
 from pymosn.protocol.xprotocol.custom import CustomProtocol, Protocol
 from pymosn.protocol.xprotocol.frame import FrameLimits, RpcProtocol
 from pymosn.proxy.accept import ConnectionIds, HttpAcceptor
-from pymosn.proxy.filters import FilterChain, build_filter
+from pymosn.proxy.filters import FilterChain, build_filter, read_config
 from pymosn.proxy.http import HttpProxy, ProxyOptions
 from pymosn.proxy.tcp import TcpAcceptor
-from pymosn.router.table import RouteTable
+from pymosn.router.table import ReadFilterConfig, RouteTable
 from pymosn.stream.http1_client import Http1Pool
 from pymosn.stream.http2_client import Http2Pool
 from pymosn.stream.options import RpcOptions, ServerOptions
@@ -245,8 +245,9 @@ class Runtime:
             for name in _protocols(snapshot):
                 if name not in POOLS and name not in self.rpc:
                     self.rpc[name] = self._rpc_protocol(name)
+            read_filter_config = self._filter_config_reader(snapshot)
             for name, router in snapshot.routers.items():
-                plan.routes[name] = RouteTable(router)
+                plan.routes[name] = RouteTable(router, read_filter_config)
             for cluster in snapshot.clusters.values():
                 runtime = self._cluster(cluster)
                 plan.clusters[cluster.name] = runtime
@@ -318,6 +319,25 @@ class Runtime:
             built.append(known)
         return built
 
+    def _filter_config_reader(self, snapshot: model.Snapshot) -> ReadFilterConfig:
+        """Return what checks the filters' configurations in routes; those of filters that no
+        listener has are for nobody, and pass."""
+        kinds = {
+            spec.type: self.registry.get("filters", spec.type)
+            for listener in snapshot.listeners
+            for spec in listener.stream_filters
+        }
+
+        def read(name: str, config: object) -> object:
+            if name not in kinds:
+                return config
+            try:
+                return read_config(kinds[name], config)
+            except ValueError as error:
+                raise ValueError(f"per_filter_config of {name}: {error}") from error
+
+        return read
+
     def _filters(self, listener: model.Listener) -> FilterChain | None:
         if not listener.stream_filters:
             return None
@@ -325,7 +345,7 @@ class Runtime:
         for spec in listener.stream_filters:
             kind = self.registry.get("filters", spec.type)
             try:
-                filters.append(build_filter(kind, spec.config))
+                filters.append(build_filter(kind, spec.config, spec.type))
             except ValueError as error:
                 raise ValueError(
                     f"listener {listener.name}: stream filter {spec.type}: {error}"

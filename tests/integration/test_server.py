@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,52 @@ def test_a_taken_address(origin: Origin) -> None:
                     pass
 
     asyncio.run(run())
+    asyncio.run(run())
+
+
+LABELS = "tests.support.filters:Labels"
+
+
+def labelled(origin: Origin, route_label: object) -> dict[str, Any]:
+    """Return a configuration whose filter has a label of its own, of a virtual host, of a route."""
+    config = http_config(origin.address)
+    server = config["servers"][0]
+    server["listeners"][0]["stream_filters"] = [{"type": LABELS, "config": {"label": "own"}}]
+    (plain,), (labelled_host,) = (router("origin")["virtual_hosts"] for _ in range(2))
+    labelled_host["name"] = "host"
+    labelled_host["domains"] = ["labelled"]
+    labelled_host["per_filter_config"] = {LABELS: {"label": "host"}}
+    labelled_host["routers"].insert(
+        0,
+        {
+            "match": {"prefix": "/route"},
+            "route": {"cluster_name": "origin"},
+            "per_filter_config": {LABELS: {"label": route_label}, "nobodys": 1},
+        },
+    )
+    server["routers"][0]["virtual_hosts"] = [plain, labelled_host]
+    return config
+
+
+def test_filters_are_configured_by_route_virtual_host_and_listener(origin: Origin) -> None:
+    async def run() -> list[tuple[str | None, str | None]]:
+        async with pymosn.Server(labelled(origin, "route")) as server:
+            address = server.addresses["web"]
+            replies = [
+                await asyncio.to_thread(fetch, address, path, headers={"Host": host})
+                for host, path in (("a", "/"), ("labelled", "/"), ("labelled", "/route"))
+            ]
+            return [(r.headers["x-early"], r.headers["x-label"]) for r in replies]
+
+    assert asyncio.run(run()) == [("own", "own"), ("own", "host"), ("own", "route")]
+
+
+def test_a_routes_filter_configuration_is_checked(origin: Origin) -> None:
+    async def run() -> None:
+        async with pymosn.Server(labelled(origin, "route")) as server:
+            with pytest.raises(ConfigError, match=r"per_filter_config of .*Labels: .*\.label"):
+                await server.apply(labelled(origin, 7))
+
     asyncio.run(run())
 
 

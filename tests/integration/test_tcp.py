@@ -455,3 +455,31 @@ async def test_a_balancer_that_fails_costs_one_connection():
             writer.write(b"ping")
             assert await reader.readexactly(4) == b"ping"
             writer.close()
+
+
+@asynchronous
+async def test_a_failure_does_not_hurt_others_of_the_same_turn():
+    async with origin(echo) as address:
+        with RunningRuntime(SETTINGS, [address]) as proxy:
+            others = [await connect(proxy) for _ in range(8)]
+            for reader, writer in others:
+                writer.write(b"ping")
+                assert await reader.readexactly(4) == b"ping"
+            balancer = proxy.runtime.clusters["c"].balancer
+            proxy.call(lambda: setattr(balancer, "hosts", ["no host"]) or True)
+            # While the reactor is held up, all of this becomes ready at once.
+            held_up = asyncio.create_task(asyncio.to_thread(proxy.call, lambda: time.sleep(0.3)))
+            await asyncio.sleep(0.1)
+            failing = []
+            for _, writer in others:
+                writer.write(b"pong")
+                failing.append(await connect(proxy))
+            await held_up
+            for reader, writer in others:
+                assert await reader.readexactly(4) == b"pong"
+                writer.close()
+            for reader, writer in failing:
+                await gone(reader)
+                writer.close()
+            assert [type(error) for error in proxy.errors] == [TypeError] * len(failing)
+            proxy.errors.clear()

@@ -44,7 +44,6 @@ cdef class Connection(Source):
 
     cdef void open(self, int fd, bint connecting)
     cdef int write(self, bytes data) except -1
-    cdef int write_all(self, list parts) except -1
     cdef bint written(self) noexcept
     cdef void gather(self)
     cdef void end_write(self)

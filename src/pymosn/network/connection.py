@@ -136,12 +136,6 @@ class Connection(Source):
         self.output.add(data)
         return self.written()
 
-    def write_all(self, parts: list[bytes]) -> bool:
-        """Queue several pieces.  Answers as ``write`` does."""
-        for part in parts:
-            self.output.add(part)
-        return self.written()
-
     def gather(self) -> None:
         """At the end of this turn, ask the handler what there is to write, and send it."""
         self._gathers = True

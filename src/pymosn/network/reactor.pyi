@@ -11,7 +11,6 @@ EPOLLERR: int
 EPOLLHUP: int
 EPOLLRDHUP: int
 EPOLLET: int
-EPOLLEXCLUSIVE: int
 
 class Reactive:
     def on_timer(self, timer: Timer) -> None: ...

@@ -67,7 +67,6 @@ cdef extern from "<sys/socket.h>" nogil:
     int getsockname(int fd, sockaddr *addr, socklen_t *len)
     int AF_UNIX, SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC
     int SOL_SOCKET, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_MARK, SHUT_WR, MSG_NOSIGNAL, MSG_PEEK, MSG_DONTWAIT
-    int MSG_TRUNC
 
 cdef extern from "<netinet/in.h>" nogil:
     int IPPROTO_TCP
@@ -106,7 +105,6 @@ EPOLLERR = 0x008
 EPOLLHUP = 0x010
 EPOLLRDHUP = 0x2000
 EPOLLET = 0x80000000
-EPOLLEXCLUSIVE = 0x10000000
 
 
 cdef long monotonic() noexcept nogil:

@@ -8,9 +8,12 @@ configuration.  A hook answers None to go on, a ``Response`` to answer the reque
 import enum
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+
+if TYPE_CHECKING:
+    from pymosn.proxy.exchange import Request
 
 
 class FilterStatus(enum.IntEnum):
@@ -40,13 +43,22 @@ class StreamFilter:
 
     One object serves every request of a listener: keep what belongs to one request in
     ``request.state``.  ``Config``, when defined, is a class with annotated fields; the filter's
-    configuration is checked against it and becomes ``self.config``.
+    configuration is checked against it and becomes ``self.config``, and so is what the
+    ``per_filter_config`` of virtual hosts and routes says, for ``config_for``.
     """
 
     Config: ClassVar[type] = dict
+    type: str = ""
+    """What the configuration calls this filter."""
 
     def __init__(self, config: Any) -> None:
         self.config = config
+
+    def config_for(self, request: "Request") -> Any:
+        """Return the configuration of this filter for ``request``: that of its route, else that
+        of its virtual host, else ``self.config``.  There is no route before ``on_route``."""
+        route = getattr(request.stream, "route", None)
+        return self.config if route is None else route.filter_configs.get(self.type, self.config)
 
     def close(self) -> None:
         """The filter is no longer used; nothing is called after this."""
@@ -104,18 +116,25 @@ class FilterChain:
         return found
 
 
-def build_filter(kind: type[StreamFilter], config: Mapping[str, Any]) -> StreamFilter:
-    """Make a filter, its configuration checked against its ``Config``.
+def build_filter(
+    kind: type[StreamFilter], config: Mapping[str, Any], type_name: str = ""
+) -> StreamFilter:
+    """Make a filter that the configuration calls ``type_name``; raises as ``read_config``."""
+    made = kind(read_config(kind, config))
+    made.type = type_name
+    return made
+
+
+def read_config(kind: type[StreamFilter], config: Any) -> Any:
+    """Return what a filter of this kind gets for ``config``, checked against its ``Config``.
 
     Raises ``ValueError`` that says what was found and what was expected, with the JSON path.
     """
     schema = kind.Config
-    if schema is dict:
-        return kind(dict(config))
-    if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
+    if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct | dict)):
         schema = _as_struct(schema)
     try:
-        return kind(msgspec.convert(config, schema))
+        return msgspec.convert(config, schema)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
 

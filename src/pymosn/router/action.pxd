@@ -15,7 +15,7 @@ cdef class RouteEntry:
     cdef readonly str name, virtual_host
     cdef public int order
     cdef readonly RouteMatcher matcher
-    cdef readonly dict per_filter_config, host_per_filter_config
+    cdef readonly dict filter_configs
     cdef Edits _request_edits, _response_edits
     cdef PathRewrite _path_rewrite
     cdef HostRewrite _host_rewrite

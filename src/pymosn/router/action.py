@@ -1,5 +1,7 @@
 """What happens to the requests of one route: everything the proxy asks, worked out beforehand."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from pymosn import snapshot
@@ -21,15 +23,15 @@ class RouteEntry:
     """One route.  ``kind`` says which of its parts mean something.
 
     ``edits_request`` and ``edits_response`` are False when ``finish_request`` or
-    ``finish_response`` would do nothing.
+    ``finish_response`` would do nothing.  ``filter_configs`` is what filters of a type are to use
+    here instead of their own configuration.
     """
 
     name: str
     virtual_host: str
     order: int
     matcher: "RouteMatcher"
-    per_filter_config: dict[Any, Any]
-    host_per_filter_config: dict[Any, Any]
+    filter_configs: dict[str, Any]
     _request_edits: "Edits"
     _response_edits: "Edits"
     _path_rewrite: "PathRewrite"
@@ -58,15 +60,19 @@ class RouteEntry:
     mirror_percent: int
 
     def __init__(
-        self, router: snapshot.Router, host: snapshot.VirtualHost, route: snapshot.Route
+        self,
+        router: snapshot.Router,
+        host: snapshot.VirtualHost,
+        route: snapshot.Route,
+        filter_configs: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Raises ``ValueError`` when something in ``route`` or the levels above is no good."""
+        """Raises ``ValueError`` when something in ``route`` or the levels above is no good.
+        """
         self.name = route.name
         self.order = 0
         self.matcher = RouteMatcher(route.match)
         self.virtual_host = host.name
-        self.per_filter_config = route.per_filter_config
-        self.host_per_filter_config = host.per_filter_config
+        self.filter_configs = dict(filter_configs)
         levels = (route.edits, host.edits, router.edits)
         self._request_edits = Edits([(e.request_add, e.request_remove) for e in levels], True)
         self._response_edits = Edits([(e.response_add, e.response_remove) for e in levels], False)

@@ -5,12 +5,16 @@ Domains, in this order: a host with its port, a host with ``*`` for the port, th
 requests whose host has none.  A table with no domain but ``*`` never looks at the host.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from pymosn import snapshot
 from pymosn.protocol.uri import lowered
 from pymosn.router.action import RouteEntry
 from pymosn.router.index import RouteIndex
 from pymosn.stream.stream import Stream
+
+ReadFilterConfig = Callable[[str, Any], Any]
 
 
 class RouteTable:
@@ -24,8 +28,14 @@ class RouteTable:
     suffixes: "SuffixTable"
     _only_default: bool
 
-    def __init__(self, router: snapshot.Router) -> None:
-        """Raises ``ValueError``, with a sentence, when a domain or a rule is no good."""
+    def __init__(
+        self, router: snapshot.Router, read_filter_config: ReadFilterConfig | None = None
+    ) -> None:
+        """``read_filter_config(type, config)`` checks one entry of a ``per_filter_config`` and
+        returns what the filter gets; without it, that is the entry.
+
+        Raises ``ValueError``, with a sentence, when a domain or a rule is no good.
+        """
         self.name = router.name
         self.hosts = []
         self._default = None
@@ -33,7 +43,10 @@ class RouteTable:
         self._any_port = {}
         self.suffixes = SuffixTable()
         for host in router.virtual_hosts:
-            entries = [_entry(router, host, route) for route in host.routes]
+            shared = _filter_configs(host.per_filter_config, read_filter_config)
+            entries = [
+                _entry(router, host, route, shared, read_filter_config) for route in host.routes
+            ]
             index = RouteIndex(entries)
             self.hosts.append(index)
             for domain in host.domains:
@@ -178,11 +191,24 @@ def _port_colon(authority: bytes) -> int:
     return colon if at < 0 or colon == at + 1 else -1
 
 
+def _filter_configs(
+    configs: Mapping[str, Any], read: ReadFilterConfig | None
+) -> dict[str, Any]:
+    return {
+        name: config if read is None else read(name, config) for name, config in configs.items()
+    }
+
+
 def _entry(
-    router: snapshot.Router, host: snapshot.VirtualHost, route: snapshot.Route
+    router: snapshot.Router,
+    host: snapshot.VirtualHost,
+    route: snapshot.Route,
+    shared: dict[str, Any],
+    read: ReadFilterConfig | None,
 ) -> RouteEntry:
     try:
-        return RouteEntry(router, host, route)
+        configs = {**shared, **_filter_configs(route.per_filter_config, read)}
+        return RouteEntry(router, host, route, configs)
     except ValueError as error:
         where = f"router {router.name!r}, virtual host {host.name!r}, route {route.name!r}"
         raise ValueError(f"{where}: {error}") from None

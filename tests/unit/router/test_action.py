@@ -32,7 +32,7 @@ from pymosn.stream.stream import (
 
 
 def entry(action=None, match=None, edits=None, host_edits=None, router_edits=None, **route):
-    host = VirtualHost("v", ["*"], edits=host_edits or HeaderEdits(), per_filter_config={"f": 1})
+    host = VirtualHost("v", ["*"], edits=host_edits or HeaderEdits())
     router = snapshot.Router("r", [], router_edits or HeaderEdits())
     return RouteEntry(
         router,
@@ -110,22 +110,20 @@ def test_the_rest_of_a_route():
     action = Forward(
         timeout=3,
         idle_timeout=4,
-        upstream_protocol="Auto",
+        upstream_protocol="Http2",
         retry=RetryPolicy(True, 5, 0.5, backoff_base=0.1, backoff_max=0.2),
         hash_policy=HashPolicy("cookie", "id"),
         mirror_cluster="m",
         mirror_percent=7,
     )
-    route = entry(action, name="n", per_filter_config={"f": 2})
+    route = entry(action, name="n")
     assert (route.name, route.virtual_host) == ("n", "v")
     assert (route.timeout, route.idle_timeout, route.upgrade_idle_timeout) == (3, 4, 3600)
     assert (route.retry_enabled, route.retry_attempts, route.per_try_timeout) == (True, 5, 0.5)
     assert (route.backoff_base, route.backoff_max) == (0.1, 0.2)
     assert (route.hash_kind, route.hash_name) == ("cookie", "id")
     assert (route.mirror_cluster, route.mirror_percent) == ("m", 7)
-    assert route.upstream_protocol == ""
-    assert route.per_filter_config == {"f": 2}
-    assert route.host_per_filter_config == {"f": 1}
+    assert route.upstream_protocol == "Http2"
     assert not route.edits_request
     assert not route.edits_response
 

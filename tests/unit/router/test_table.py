@@ -106,6 +106,19 @@ def test_a_bad_rule_is_named():
         )
 
 
+def test_filters_configurations_of_a_route_come_before_its_hosts():
+    rules = [
+        Route(Forward(), RouteMatch("prefix", "/a"), per_filter_config={"f": 2}),
+        Route(Forward(), RouteMatch("prefix", "/b")),
+    ]
+    host = VirtualHost("v", ["*"], rules, per_filter_config={"f": 1, "g": 3})
+    table = RouteTable(Router("r", [host]), lambda name, config: (name, config))
+    assert table.match(request(target=b"/a")).filter_configs == {"f": ("f", 2), "g": ("g", 3)}
+    assert table.match(request(target=b"/b")).filter_configs == {"f": ("f", 1), "g": ("g", 3)}
+    table = RouteTable(Router("r", [host]))
+    assert table.match(request(target=b"/a")).filter_configs == {"f": 2, "g": 3}
+
+
 @pytest.mark.parametrize(
     ("authority", "parts"),
     [

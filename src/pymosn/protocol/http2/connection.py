@@ -7,7 +7,8 @@ Sans-IO.  The owner of the socket does, when bytes arrived or the socket drained
         while (event := engine.next()) != NEED_DATA: …     # calls send_…, consumed, reset_stream
         parts = engine.take_output()
         if not parts: break
-        if not connection.write_all(parts): engine.congested(True)
+        for part in parts:
+            if not connection.write(part): engine.congested(True)
 
 After calls outside of events, ``take_output`` is enough.  Breaking the protocol is an event, never
 an exception: ``RESET`` for one stream, ``ERROR`` for the connection.  Priorities (RFC 7540 §5.3)
