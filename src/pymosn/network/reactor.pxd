@@ -64,6 +64,9 @@ cdef class Reactor:
     cdef void cancel(self, Timer timer)
 
     cdef bytes receive(self, int fd, Py_ssize_t limit, bint bulk)
+    cdef Py_ssize_t fill_scratch(self, int fd) noexcept
+    cdef int peek_byte(self, int fd) noexcept
+    cdef Py_ssize_t send_memory(self, int fd, const unsigned char *data, Py_ssize_t size) noexcept
     cdef Py_ssize_t send(self, int fd, bytes data, Py_ssize_t offset) noexcept
     cdef Py_ssize_t send_many(self, int fd, list chunks, Py_ssize_t offset)
     cdef bytes discard(self, int fd)

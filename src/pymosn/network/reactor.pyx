@@ -571,6 +571,22 @@ cdef class Reactor:
         self.io_error = 0 if count == 0 else errno
         return None
 
+    cdef Py_ssize_t fill_scratch(self, int fd) noexcept:
+        """Read up to 64 KB into the scratch buffer: how many, 0 at the end of the stream, or
+        minus an errno.  The next read or gathered send overwrites them."""
+        cdef ssize_t count
+        while True:
+            count = recv(fd, self._scratch, SCRATCH, 0)
+            if count >= 0:
+                return count
+            if errno != EINTR:
+                return -errno
+
+    cdef int peek_byte(self, int fd) noexcept:
+        """Return the first byte that waits to be read, -1 when there is none."""
+        cdef unsigned char first
+        return first if recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1 else -1
+
     cdef bytes discard(self, int fd):
         """Read and drop up to 64 KB; same result convention as ``receive``."""
         cdef ssize_t count = recv(fd, self._scratch, SCRATCH, 0)
@@ -581,10 +597,15 @@ cdef class Reactor:
 
     cdef Py_ssize_t send(self, int fd, bytes data, Py_ssize_t offset) noexcept:
         """Send from ``offset`` on; returns the bytes taken (0: try later) or minus an errno."""
+        return self.send_memory(fd, <const unsigned char *>PyBytes_AS_STRING(data) + offset,
+                                PyBytes_GET_SIZE(data) - offset)
+
+    cdef Py_ssize_t send_memory(
+            self, int fd, const unsigned char *data, Py_ssize_t size) noexcept:
+        """Send bytes that are nobody's object; the result is that of ``send``."""
         cdef ssize_t count
         while True:
-            count = c_send(fd, PyBytes_AS_STRING(data) + offset,
-                           PyBytes_GET_SIZE(data) - offset, MSG_NOSIGNAL)
+            count = c_send(fd, data, size, MSG_NOSIGNAL)
             if count >= 0:
                 return count
             if errno == EAGAIN:
