@@ -8,7 +8,8 @@ began with.
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from pymosn import snapshot as model
 from pymosn.errors import ConfigError
@@ -25,13 +26,19 @@ from pymosn.proxy.tcp import TcpAcceptor
 from pymosn.router.table import RouteTable
 from pymosn.stream.http1_client import Http1Pool
 from pymosn.stream.http1_server import ServerOptions
-from pymosn.stream.pool import Limits, PoolOptions
+from pymosn.stream.pool import ConnectionPool, Limits, PoolOptions
 from pymosn.upstream.balancer import BALANCERS, Random
 from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost
 
 FLUSH_SECONDS = 1.0
 """How often access logs are written at the latest."""
+
+
+POOLS: Final[MappingProxyType[str, type[ConnectionPool]]] = MappingProxyType(
+    {"Http1": Http1Pool, "TCP": ConnectionPool}
+)
+"""What can be spoken with upstreams."""
 
 
 class Service:
@@ -68,6 +75,25 @@ class Service:
         for filters in self.replaced_filters:
             filters.close()
         self.replaced_filters = []
+
+
+class HostPools:
+    """Makes the connection pools of one host."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        family: int,
+        address: bytes,
+        options: PoolOptions,
+        limits: Limits,
+        stats: UpstreamStats,
+    ) -> None:
+        self._parts = (reactor, family, address, options, limits, stats)
+
+    def make(self, protocol: str) -> ConnectionPool:
+        """Return a pool whose connections speak ``protocol``."""
+        return POOLS[protocol](*self._parts)
 
 
 class Plan:
@@ -180,7 +206,7 @@ class Runtime:
         self.retired = []
         for cluster in self.clusters.values():
             for host in cluster.hosts:
-                host.pool.drain()
+                host.drain()
         self.clusters = {}
 
     def tick(self) -> None:
@@ -255,8 +281,8 @@ class Runtime:
             if known is None:
                 family, address = pack(host.address)
                 stats = UpstreamStats(self.slots, host.stats_slot, cluster.stats_slot)
-                pool = Http1Pool(self.reactor, family, address, options, runtime.limits, stats)
-                known = UpstreamHost(host.address, pool, stats)
+                pools = HostPools(self.reactor, family, address, options, runtime.limits, stats)
+                known = UpstreamHost(host.address, pools.make, stats)
             built.append(known)
         return built
 
@@ -287,7 +313,7 @@ class Runtime:
         for name, cluster in old.items():
             if name not in plan.clusters:
                 for host in cluster.hosts:
-                    host.pool.drain()
+                    host.drain()
 
     def _set_hosts(
         self,
@@ -306,7 +332,7 @@ class Runtime:
         gone = set(before) - set(hosts)
         runtime.set_hosts(hosts)
         for host in gone:
-            host.pool.drain()
+            host.drain()
 
     def _take_listener(
         self,
@@ -330,12 +356,12 @@ class Runtime:
         service.replace_filters(plan.filters[listener.name])
         service.access_logs = plan.access_logs[listener.name]
         acceptor = service.acceptor
-        if isinstance(acceptor, HttpAcceptor) and isinstance(settings, model.HttpProxy):
-            self._configure_http(service, acceptor, settings, listener, plan, stats)
-        elif isinstance(acceptor, TcpAcceptor) and isinstance(settings, model.TcpProxy):
-            acceptor.configure(
-                settings, stats, self.clusters, service.access_logs, listener.max_connections
-            )
+        acceptor.listener = listener
+        acceptor.limit(stats, listener.max_connections, is_unix(listener.address))
+        if isinstance(acceptor, HttpAcceptor):
+            self._configure_http(service, acceptor, listener, plan, stats)
+        else:
+            self._configure_tcp(service, acceptor, listener)
         if sockets:
             service.stop_accepting()  # the listener has moved to another address
         for fd in sockets:
@@ -353,30 +379,41 @@ class Runtime:
         self,
         service: Service,
         acceptor: HttpAcceptor,
-        settings: model.HttpProxy,
         listener: model.Listener,
         plan: Plan,
         stats: DownstreamStats,
     ) -> None:
+        settings: Any = listener.filters[0]
         http1 = settings.http1
-        acceptor.listener = listener
+        fallback: TcpAcceptor | None = None
+        if settings.fallback and len(listener.filters) > 1:
+            fallback = acceptor.fallback or TcpAcceptor(self.reactor, self.ids, listener)
+            fallback.limit(stats, 0, is_unix(listener.address))
+            self._configure_tcp(service, fallback, listener)
         acceptor.configure(
             ServerOptions(
                 http1.max_header_bytes, http1.max_headers, http1.max_body_bytes,
                 listener.idle_timeout, http1.header_timeout, http1.body_timeout,
                 http1.max_requests_per_connection,
             ),
-            stats, listener.max_connections, is_unix(listener.address),
+            tuple(settings.protocols), fallback,
         )
         acceptor.proxy.configure(
             stats,
             ProxyOptions(
                 settings.retry_buffer_bytes, http1.forwarded_headers, http1.via.encode(),
-                http1.request_id, http1.server_name.encode(),
+                http1.request_id, http1.server_name.encode(), settings.upstream_protocol,
             ),
             plan.routes.get(settings.router), self.clusters, service.filters,
             service.access_logs,
         )
+
+    def _configure_tcp(
+        self, service: Service, acceptor: TcpAcceptor, listener: model.Listener
+    ) -> None:
+        for settings in listener.filters:
+            if isinstance(settings, model.TcpProxy):
+                acceptor.configure(settings, self.clusters, service.access_logs)
 
     def _retire(self, name: str) -> None:
         service = self.services.pop(name)

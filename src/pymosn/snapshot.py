@@ -265,10 +265,13 @@ class HttpProxy(Struct, frozen=True, tag="proxy"):
     """The ``proxy`` network filter: L7 (spec §1.5)."""
 
     protocols: list[str] = field(default_factory=lambda: ["Http1"])
+    """What clients may speak; more than one are told apart by their first bytes."""
+    upstream_protocol: str = ""
+    """What to speak with upstreams where the route does not say; empty: the downstream's."""
     router: str = ""
     http1: Http1Options = Http1Options()
     fallback: bool = False
-    """Hand unknown protocols to the next network filter."""
+    """Hand what is none of ``protocols`` to the TCP proxy that follows."""
     retry_buffer_bytes: int = 65536
     """Request bodies up to this size are kept so that the request can be tried again."""
 

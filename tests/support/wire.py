@@ -198,7 +198,8 @@ class Child:
             return
         gc.collect()
         service = self.runtime.services["l"]
-        pools = [host.pool for cluster in self.runtime.clusters.values() for host in cluster.hosts]
+        clusters = self.runtime.clusters.values()
+        pools = [pool for cluster in clusters for host in cluster.hosts for pool in host.pools()]
         limits = [cluster.limits for cluster in self.runtime.clusters.values()]
         idle = sum(pool.idle_count() for pool in pools)
         self._say(

@@ -1,26 +1,49 @@
 cimport cython
 
+from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.listener cimport Acceptor
 from pymosn.network.reactor cimport Reactor
 from pymosn.observe.metrics cimport DownstreamStats
+from pymosn.proxy.detection cimport Detection
 from pymosn.proxy.http cimport HttpProxy
 from pymosn.stream.http1_server cimport Http1ServerConnection, ServerOptions
 from pymosn.stream.stream cimport ConnectionInfo
+
+cdef Handler _NOBODY
 
 
 cdef class ConnectionIds:
     cdef public long next
 
 
-cdef class HttpAcceptor(Acceptor):
+cdef class ServingAcceptor(Acceptor):
     cdef readonly Reactor reactor
-    cdef readonly HttpProxy proxy
     cdef readonly ConnectionIds ids
     cdef public object listener
-    cdef ServerOptions options
     cdef DownstreamStats stats
     cdef long max_connections
     cdef bint is_unix
 
-    @cython.locals(reactor=Reactor, proxy=HttpProxy, info=ConnectionInfo, connection=Http1ServerConnection)
+    cpdef void limit(self, DownstreamStats stats, long max_connections, bint is_unix)
+    cpdef long active(self)
+    cpdef long exchanges(self)
+    cpdef long take_filter_errors(self)
+    cpdef void drain(self)
+    cpdef void close(self)
+    cdef void serve(self, Connection connection, ConnectionInfo info, bytes data)
+    @cython.locals(reactor=Reactor, info=ConnectionInfo, connection=Connection)
     cdef void on_accept(self, int fd, bytes peer)
+
+
+cdef class HttpAcceptor(ServingAcceptor):
+    cdef readonly HttpProxy proxy
+    cdef ServerOptions options
+    cdef readonly tuple protocols
+    cdef readonly ServingAcceptor fallback
+
+    @cython.locals(count=long)
+    cpdef long active(self)
+    @cython.locals(detection=Detection)
+    cdef void serve(self, Connection connection, ConnectionInfo info, bytes data)
+    @cython.locals(server=Http1ServerConnection)
+    cdef void speak(self, str protocol, Connection connection, ConnectionInfo info, bytes data)

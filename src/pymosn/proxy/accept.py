@@ -1,13 +1,18 @@
 """What happens to a connection that a listener accepted: limits, then its network filter."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pymosn.network.connection import Connection, Handler
 from pymosn.network.listener import Acceptor
 from pymosn.network.reactor import Reactor
 from pymosn.observe.metrics import DownstreamStats
+from pymosn.proxy.detection import Detection
 from pymosn.proxy.http import HttpProxy
 from pymosn.stream.http1_server import Http1ServerConnection, ServerOptions
 from pymosn.stream.stream import ConnectionInfo
+
+if TYPE_CHECKING:
+    from pymosn.proxy.tcp import TcpAcceptor
 
 
 class ConnectionIds:
@@ -19,60 +24,53 @@ class ConnectionIds:
         self.next = first
 
 
-class HttpAcceptor(Acceptor):
-    """Serves a listener's connections with the L7 proxy."""
+class ServingAcceptor(Acceptor):
+    """A listener's acceptor: what all its connections go through, whatever they speak."""
 
     reactor: "Reactor"
-    proxy: "HttpProxy"
     ids: "ConnectionIds"
     listener: Any
-    options: "ServerOptions"
     stats: "DownstreamStats"
     max_connections: int
     is_unix: bool
 
-    def __init__(
-        self, reactor: Reactor, proxy: HttpProxy, ids: ConnectionIds, listener: object
-    ) -> None:
+    def __init__(self, reactor: Reactor, ids: ConnectionIds, listener: object) -> None:
         """``listener`` is the snapshot's, for variables."""
         self.reactor = reactor
-        self.proxy = proxy
         self.ids = ids
         self.listener = listener
 
-    def configure(
-        self, options: ServerOptions, stats: DownstreamStats, max_connections: int, is_unix: bool
-    ) -> None:
-        """Serve with these from the next connection on; 0 connections: unlimited."""
-        self.options = options
+    def limit(self, stats: DownstreamStats, max_connections: int, is_unix: bool) -> None:
+        """Count with ``stats`` and accept no more than so many at a time (0: unlimited)."""
         self.stats = stats
         self.max_connections = max_connections
         self.is_unix = is_unix
 
     def active(self) -> int:
         """Return the number of open connections."""
-        return len(self.proxy.connections)
+        return 0
 
     def exchanges(self) -> int:
-        """Return the number of exchanges under way."""
-        return self.proxy.active
+        """Return the number of exchanges under way that use stream filters."""
+        return 0
 
     def take_filter_errors(self) -> int:
         """Return the exceptions in filters since the last call."""
-        return self.proxy.take_filter_errors()
+        return 0
 
     def drain(self) -> None:
-        """Close every connection after its current exchange."""
-        self.proxy.drain()
+        """Close every connection as soon as its protocol has a place to do so."""
 
     def close(self) -> None:
         """Close every connection now."""
-        self.proxy.close()
+
+    def serve(self, connection: Connection, info: ConnectionInfo, data: bytes) -> None:
+        """Take over an open connection that has sent ``data`` so far."""
+        raise NotImplementedError
 
     def on_accept(self, fd: int, peer: bytes) -> None:
         reactor = self.reactor
-        proxy = self.proxy
-        if self.max_connections and len(proxy.connections) >= self.max_connections:
+        if self.max_connections and self.active() >= self.max_connections:
             self.stats.connection_overflowed()
             reactor.reset_on_close(fd)
             reactor.close_fd(fd)
@@ -80,14 +78,85 @@ class HttpAcceptor(Acceptor):
         if not self.is_unix:
             reactor.set_nodelay(fd)
         self.ids.next += 1
-        info = ConnectionInfo(
-            self.ids.next, peer, reactor.local_address(fd), "Http1", self.listener
-        )
-        connection = Http1ServerConnection(reactor, proxy, self.options, info)
+        info = ConnectionInfo(self.ids.next, peer, reactor.local_address(fd), "", self.listener)
+        connection = Connection(reactor, _NOBODY, peer)
         try:
-            connection.open(fd)
+            connection.open(fd, False)
         except OSError:
             reactor.close_fd(fd)
             return
         self.stats.connection_opened()
-        proxy.connections.add(connection)
+        try:
+            self.serve(connection, info, b"")
+        except Exception:
+            # A user's code failed.  The descriptor is the connection's already, so this must not
+            # reach the listener.
+            reactor._report(connection)
+
+
+class HttpAcceptor(ServingAcceptor):
+    """Serves a listener's connections with the L7 proxy."""
+
+    proxy: "HttpProxy"
+    options: "ServerOptions"
+    protocols: tuple[str, ...]
+    fallback: "TcpAcceptor | None"
+
+    def __init__(
+        self, reactor: Reactor, proxy: HttpProxy, ids: ConnectionIds, listener: object
+    ) -> None:
+        ServingAcceptor.__init__(self, reactor, ids, listener)
+        self.proxy = proxy
+
+    def configure(
+        self,
+        options: ServerOptions,
+        protocols: tuple[str, ...],
+        fallback: "TcpAcceptor | None",
+    ) -> None:
+        """Serve with these from the next connection on.
+
+        More than one of ``protocols`` are told apart by what the client sends; what none of them
+        recognises goes to ``fallback``, or is closed.
+        """
+        self.options = options
+        self.protocols = protocols
+        self.fallback = fallback
+
+    def active(self) -> int:
+        count = len(self.proxy.connections)
+        return count if self.fallback is None else count + self.fallback.active()
+
+    def exchanges(self) -> int:
+        return self.proxy.active
+
+    def take_filter_errors(self) -> int:
+        return self.proxy.take_filter_errors()
+
+    def drain(self) -> None:
+        self.proxy.drain()
+
+    def close(self) -> None:
+        self.proxy.close()
+        if self.fallback is not None:
+            self.fallback.close()
+
+    def serve(self, connection: Connection, info: ConnectionInfo, data: bytes) -> None:
+        if len(self.protocols) == 1 and self.fallback is None:
+            self.speak(self.protocols[0], connection, info, data)
+            return
+        detection = Detection(self, connection, info)
+        self.proxy.connections.add(detection)
+        detection.begin(data)
+
+    def speak(
+        self, protocol: str, connection: Connection, info: ConnectionInfo, data: bytes
+    ) -> None:
+        """Serve the connection with ``protocol``; ``data`` is what it has sent so far."""
+        info.protocol = protocol
+        server = Http1ServerConnection(self.reactor, self.proxy, self.options, info, connection)
+        self.proxy.connections.add(server)
+        server.begin(data)
+
+
+_NOBODY = Handler()

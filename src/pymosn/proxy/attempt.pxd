@@ -2,7 +2,7 @@ from pymosn.message cimport Head, ResponseHead
 from pymosn.network.connection cimport Connection
 from pymosn.network.reactor cimport Timer
 from pymosn.proxy.downstream cimport ProxyStream
-from pymosn.stream.pool cimport PoolWaiter, UpstreamSender
+from pymosn.stream.pool cimport ConnectionPool, PoolWaiter, UpstreamSender
 from pymosn.upstream.hosts cimport UpstreamHost
 
 cdef int _TRY_TIMEOUT, _UPSTREAM_CLOSED, _UPSTREAM_RESET
@@ -11,11 +11,12 @@ cdef int _TRY_TIMEOUT, _UPSTREAM_CLOSED, _UPSTREAM_RESET
 cdef class Attempt(PoolWaiter):
     cdef ProxyStream stream
     cdef UpstreamHost host
+    cdef ConnectionPool pool
     cdef long begun
     cdef Timer timer
     cdef bint started, closed
 
-    cdef void enter(self, ProxyStream stream, UpstreamHost host)
+    cdef void enter(self, ProxyStream stream, UpstreamHost host, ConnectionPool pool)
     cdef void on_pool_ready(self, UpstreamSender sender)
     cdef void on_pool_failed(self, int reason)
     cdef void on_headers(self, Head head, bint end)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pymosn.message import Head, ResponseHead
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Timer
-from pymosn.stream.pool import PoolWaiter, UpstreamSender
+from pymosn.stream.pool import ConnectionPool, PoolWaiter, UpstreamSender
 from pymosn.stream.stream import TRY_TIMEOUT, UPSTREAM_CLOSED, UPSTREAM_RESET
 from pymosn.upstream.hosts import UpstreamHost
 
@@ -26,15 +26,17 @@ class Attempt(PoolWaiter):
 
     stream: "ProxyStream"
     host: "UpstreamHost"
+    pool: "ConnectionPool"
     begun: int
     timer: "Timer | None"
     started: bool
     closed: bool
 
-    def enter(self, stream: "ProxyStream", host: UpstreamHost) -> None:
-        """Begin a try."""
+    def enter(self, stream: "ProxyStream", host: UpstreamHost, pool: ConnectionPool) -> None:
+        """Begin a try with a connection from ``pool``."""
         self.stream = stream
         self.host = host
+        self.pool = pool
         self.begun = self.stream.reactor.now
 
     # -- from the pool --------------------------------------------------------------------------
@@ -126,7 +128,7 @@ class Attempt(PoolWaiter):
         if sender is not None:
             sender.reset()
         elif not self.started:
-            self.host.pool.cancel(self)
+            self.pool.cancel(self)
 
     def _close(self) -> bool:
         """Take this try off the accounts; False when it was already."""

@@ -21,6 +21,7 @@ cdef Py_ssize_t _HELD_BYTES
 cdef int _MAX_RESTARTS, _READY, _WAITING, _NO_HOST, _NO_ROUTE, _OVERFLOW, _GLOBAL_TIMEOUT
 cdef int _DOWNSTREAM_CLOSED, _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL, _CONNECT_FAILED, _CONNECT_TIMEOUT
 cdef int _FILTER_FAILED, _TERMINATED, _FAILED_FLAGS, _REDIRECT, _DIRECT
+cdef str _NEGOTIATED
 
 
 cdef class ProxyStream(Stream):
@@ -74,6 +75,8 @@ cdef class ProxyStream(Stream):
     @cython.locals(host=UpstreamHost, attempt=Attempt, result=int)
     cdef void _start_attempt(self)
     @cython.locals(sender=UpstreamSender, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint)
+    @cython.locals(protocol=str)
+    cdef str _upstream_protocol(self)
     cdef void upstream_ready(self, Attempt attempt)
     cdef void upstream_drained(self)
     cdef void attempt_failed(self, Attempt attempt, int reason)

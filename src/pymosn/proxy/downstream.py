@@ -22,7 +22,7 @@ from pymosn.proxy.exchange import BodyTooLarge, Request, Response
 from pymosn.proxy.filters import FilterChain, FilterStatus, Hook
 from pymosn.router.action import DIRECT, REDIRECT, RouteEntry
 from pymosn.router.path import read_target
-from pymosn.stream.pool import READY, WAITING
+from pymosn.stream.pool import NEGOTIATED, READY, WAITING
 from pymosn.stream.stream import (
     CONNECT_FAILED,
     CONNECT_TIMEOUT,
@@ -97,6 +97,7 @@ _FILTER_FAILED = FILTER_FAILED
 _TERMINATED = TERMINATED
 _FAILED_FLAGS = FAILED_FLAGS
 _REDIRECT = REDIRECT
+_NEGOTIATED = NEGOTIATED
 _DIRECT = DIRECT
 
 
@@ -348,13 +349,13 @@ class ProxyStream(Stream):
         if self.route.host_per_attempt:
             self.route.rewrite_host(self)
         attempt = Attempt.__new__(Attempt)
-        attempt.enter(self, host)
+        attempt.enter(self, host, host.pool(self._upstream_protocol()))
         self.attempt = attempt
         self.attempts += 1
         self.cluster.limits.requests += 1
         host.active += 1
         host.stats.request_started()
-        result = host.pool.acquire(attempt, self._must_be_careful())
+        result = attempt.pool.acquire(attempt, self._must_be_careful())
         if result == _READY:
             self.upstream_ready(attempt)
         elif result != _WAITING:
@@ -363,6 +364,16 @@ class ProxyStream(Stream):
             self._begin_timeout()
         elif self.silence > 0:
             self._arm(self.silence)
+
+    def _upstream_protocol(self) -> str:
+        """What to speak with the upstream: the route's word, the listener's, else what the
+        client speaks, or what the host chooses in its TLS handshake."""
+        protocol = self.route.upstream_protocol or self.proxy.upstream_protocol
+        if protocol:
+            return protocol
+        if self.cluster.negotiates and self.request.upgrade is None:
+            return _NEGOTIATED
+        return self.connection.protocol
 
     def upstream_ready(self, attempt: Attempt) -> None:
         """``attempt`` has a connection: send what there is of the request."""
@@ -884,7 +895,7 @@ class ProxyStream(Stream):
             return future
         self.body_waiter = future
         self.body_limit = limit
-        self.proxy.send_continue(self.sender)
+        self.sender.send_continue()
         self._wake_body_waiter()
         return future
 

@@ -7,7 +7,6 @@ from pymosn.observe.metrics cimport DownstreamStats
 from pymosn.proxy.downstream cimport ProxyStream
 from pymosn.proxy.filters cimport FilterChain, Hook
 from pymosn.router.table cimport RouteTable
-from pymosn.stream.http1_server cimport Http1ServerConnection
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
 from pymosn.upstream.balancer cimport Random
 
@@ -18,6 +17,7 @@ cdef class ProxyOptions:
     cdef readonly Py_ssize_t retry_buffer
     cdef readonly bint forwarded_headers, request_id
     cdef readonly bytes via, server_name
+    cdef readonly str upstream_protocol
 
 
 cdef class HttpProxy(StreamFactory):
@@ -33,6 +33,7 @@ cdef class HttpProxy(StreamFactory):
     cdef readonly ProxyOptions options
     cdef readonly list access_logs
     cdef readonly Py_ssize_t retry_buffer
+    cdef readonly str upstream_protocol
     cdef readonly bytes server_name
     cdef readonly bint adds_headers
     cdef readonly long active
@@ -46,8 +47,6 @@ cdef class HttpProxy(StreamFactory):
 
     @cython.locals(request=RequestHead, options=ProxyOptions)
     cdef void add_request_headers(self, ProxyStream stream)
-    @cython.locals(server=Http1ServerConnection)
-    cdef void send_continue(self, StreamSender sender)
     @cython.locals(duration=long, process=long, access_log=AccessLog)
     cdef void stream_finished(self, ProxyStream stream)
     cdef void filter_failed(self, Hook hook, object error)

@@ -16,7 +16,6 @@ from pymosn.observe.metrics import DownstreamStats
 from pymosn.proxy.downstream import ProxyStream
 from pymosn.proxy.filters import FilterChain, Hook
 from pymosn.router.table import RouteTable
-from pymosn.stream.http1_server import Http1ServerConnection
 from pymosn.stream.stream import (
     FAILED_FLAGS,
     ConnectionInfo,
@@ -40,6 +39,7 @@ class ProxyOptions:
     request_id: bool
     via: bytes
     server_name: bytes
+    upstream_protocol: str
 
     def __init__(
         self,
@@ -48,7 +48,10 @@ class ProxyOptions:
         via: bytes = b"",
         request_id: bool = False,
         server_name: bytes = b"",
+        upstream_protocol: str = "",
     ) -> None:
+        """``upstream_protocol``: empty for the downstream's."""
+        self.upstream_protocol = upstream_protocol
         self.retry_buffer = retry_buffer
         self.forwarded_headers = forwarded_headers
         self.via = via
@@ -71,6 +74,7 @@ class HttpProxy(StreamFactory):
     options: "ProxyOptions"
     access_logs: list[Any] | None
     retry_buffer: int
+    upstream_protocol: str
     server_name: bytes | None
     adds_headers: bool
     active: int
@@ -101,6 +105,7 @@ class HttpProxy(StreamFactory):
         self.stats = stats
         self.options = options
         self.retry_buffer = options.retry_buffer
+        self.upstream_protocol = options.upstream_protocol
         self.server_name = options.server_name or None
         self.adds_headers = bool(options.forwarded_headers or options.via or options.request_id)
         self.routes = routes
@@ -139,13 +144,6 @@ class HttpProxy(StreamFactory):
             request.set(b"Via", value)
         if options.request_id and request.get(b"x-request-id") is None:
             request.add(b"X-Request-Id", self._request_id())
-
-    def send_continue(self, sender: StreamSender) -> None:
-        """A filter wants the body: ask the client that waits for 100-continue."""
-        if isinstance(sender, Http1ServerConnection):
-            server = sender
-            if server.expects_continue:
-                server.send_continue()
 
     def stream_finished(self, stream: ProxyStream) -> None:
         """Count and log an exchange."""

@@ -1,11 +1,9 @@
 cimport cython
 
 from pymosn.network.connection cimport Connection, Handler
-from pymosn.network.listener cimport Acceptor
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.network.splice cimport Splice
-from pymosn.observe.metrics cimport DownstreamStats
-from pymosn.proxy.accept cimport ConnectionIds
+from pymosn.proxy.accept cimport ServingAcceptor
 from pymosn.stream.pool cimport ConnectionPool, Limits, PoolOptions
 from pymosn.stream.stream cimport ConnectionInfo, Stream
 from pymosn.upstream.cluster cimport UpstreamCluster
@@ -17,28 +15,20 @@ cdef int _CONNECT_FAILED, _CONNECT_TIMEOUT, _DOWNSTREAM_CLOSED, _IDLE_TIMEOUT
 cdef int _NO_HOST, _NO_ROUTE, _OVERFLOW, _UPSTREAM_RESET, _NO_HEALTHY_UPSTREAM
 
 
-cdef class TcpAcceptor(Acceptor):
-    cdef readonly Reactor reactor
-    cdef readonly ConnectionIds ids
-    cdef public object listener
+cdef class TcpAcceptor(ServingAcceptor):
     cdef readonly set sessions
     cdef object routes
     cdef str cluster_name
     cdef double idle_timeout
     cdef int max_attempts
-    cdef DownstreamStats stats
     cdef dict clusters
     cdef list access_logs
-    cdef long max_connections
-    cdef bint is_unix
 
-    @cython.locals(reactor=Reactor, info=ConnectionInfo, session=TcpSession)
-    cdef void on_accept(self, int fd, bytes peer)
-    cpdef void drain(self)
+    @cython.locals(session=TcpSession)
+    cdef void serve(self, Connection connection, ConnectionInfo info, bytes data)
     @cython.locals(session=TcpSession)
     cpdef void close(self)
     cpdef long active(self)
-    cpdef long exchanges(self)
     @cython.locals(stream=Stream)
     cdef void finished(self, TcpSession session)
 
@@ -66,13 +56,14 @@ cdef class TcpSession(Reactive):
     cdef UpstreamCluster cluster
     cdef UpstreamHost host
     cdef Timer _timer
+    cdef bytes _first
     cdef long activity, _moved
     cdef double _idle_timeout
     cdef int _state, _attempts_left
     cdef bint _counted, _connected, _timed_out, _broken, _remote, _done
 
     @cython.locals(stream=Stream, side=TcpSide)
-    cdef void enter(self, TcpAcceptor acceptor, ConnectionInfo info)
+    cdef void enter(self, TcpAcceptor acceptor, ConnectionInfo info, Connection down, bytes data)
     @cython.locals(cluster=UpstreamCluster)
     cdef void begin(self, str cluster_name)
     @cython.locals(up=Connection)

@@ -7,14 +7,11 @@ upstream is connected.  A half-close is passed on as one, an error as a reset.
 
 from typing import Any, Final
 
-from pymosn.network.address import is_unix
 from pymosn.network.connection import READ_SIZE, Connection, Handler
-from pymosn.network.listener import Acceptor
 from pymosn.network.reactor import Reactive, Reactor, Timer
 from pymosn.network.splice import Splice
 from pymosn.observe.accesslog import AccessLog
-from pymosn.observe.metrics import DownstreamStats
-from pymosn.proxy.accept import ConnectionIds
+from pymosn.proxy.accept import ConnectionIds, ServingAcceptor
 from pymosn.proxy.tcp_routes import TcpRoutes
 from pymosn.snapshot import Listener, TcpProxy
 from pymosn.stream.stream import (
@@ -55,40 +52,29 @@ _UPSTREAM_RESET = UPSTREAM_RESET
 _NO_HEALTHY_UPSTREAM = NO_HEALTHY_UPSTREAM
 
 
-class TcpAcceptor(Acceptor):
+class TcpAcceptor(ServingAcceptor):
     """Serves a listener's connections with the L4 proxy."""
 
-    reactor: "Reactor"
-    ids: "ConnectionIds"
-    listener: Any
     sessions: set[Any]
     routes: Any
     cluster_name: str
     idle_timeout: float
     max_attempts: int
-    stats: "DownstreamStats"
     clusters: dict[str, UpstreamCluster]
     access_logs: list[Any]
-    max_connections: int
-    is_unix: bool
 
     def __init__(self, reactor: Reactor, ids: ConnectionIds, listener: Listener) -> None:
         """``listener`` is the snapshot's."""
-        self.reactor = reactor
-        self.ids = ids
-        self.listener = listener
-        self.is_unix = is_unix(listener.address)
+        ServingAcceptor.__init__(self, reactor, ids, listener)
         self.sessions = set()
 
     def configure(
         self,
         settings: TcpProxy,
-        stats: DownstreamStats,
         clusters: dict[str, UpstreamCluster],
         access_logs: list[AccessLog],
-        max_connections: int,
     ) -> None:
-        """Serve with these from the next connection on; 0 connections: unlimited.
+        """Serve with these from the next connection on.
 
         Raises ``ValueError`` when a route names a network that is not one.
         """
@@ -96,59 +82,22 @@ class TcpAcceptor(Acceptor):
         self.cluster_name = settings.cluster
         self.idle_timeout = settings.idle_timeout
         self.max_attempts = settings.max_connect_attempts
-        self.stats = stats
         self.clusters = clusters
         self.access_logs = access_logs
-        self.max_connections = max_connections
 
-    def on_accept(self, fd: int, peer: bytes) -> None:
-        reactor = self.reactor
-        if self.max_connections and len(self.sessions) >= self.max_connections:
-            self.stats.connection_overflowed()
-            reactor.reset_on_close(fd)
-            reactor.close_fd(fd)
-            return
-        if not self.is_unix:
-            reactor.set_nodelay(fd)
-        self.ids.next += 1
-        info = ConnectionInfo(
-            self.ids.next, peer, reactor.local_address(fd), "TCP", self.listener
-        )
+    def serve(self, connection: Connection, info: ConnectionInfo, data: bytes) -> None:
+        info.protocol = "TCP"
         session = TcpSession.__new__(TcpSession)
-        session.enter(self, info)
-        try:
-            session.down.open(fd, False)
-        except OSError:
-            reactor.close_fd(fd)
-            return
-        self.stats.connection_opened()
+        session.enter(self, info, connection, data)
         self.sessions.add(session)
-        try:
-            session.begin(self.cluster_name or self.routes.match(peer, info.local))
-        except Exception:
-            # A user's balancer failed.  The descriptor is the session's already, so this must not
-            # reach the listener.
-            reactor._report(session.down)
-
-    def drain(self) -> None:
-        """Connections stay until they end: nothing in a byte stream says where to cut it."""
+        session.begin(self.cluster_name or self.routes.match(info.peer, info.local))
 
     def close(self) -> None:
-        """Close every connection now."""
         for session in list(self.sessions):
             session.abort()
 
-    def take_filter_errors(self) -> int:
-        """TCP listeners run no stream filters."""
-        return 0
-
     def active(self) -> int:
-        """Return the number of connections."""
         return len(self.sessions)
-
-    def exchanges(self) -> int:
-        """Return 0: nothing here uses stream filters."""
-        return 0
 
     def finished(self, session: "TcpSession") -> None:
         """Count and log a session that is over."""
@@ -210,6 +159,7 @@ class TcpSession(Reactive):
     _timer: "Timer"
     activity: int
     _moved: int
+    _first: bytes
     _idle_timeout: float
     _state: int
     _attempts_left: int
@@ -220,15 +170,19 @@ class TcpSession(Reactive):
     _remote: bool
     _done: bool
 
-    def enter(self, acceptor: TcpAcceptor, info: ConnectionInfo) -> None:
-        """Begin a session; its downstream connection is not opened yet."""
+    def enter(
+        self, acceptor: TcpAcceptor, info: ConnectionInfo, down: Connection, data: bytes
+    ) -> None:
+        """Begin a session of ``down``, of which ``data`` has been read already."""
         self.acceptor = acceptor
         self.reactor = acceptor.reactor
         stream = Stream.__new__(Stream)
         stream.begin(info, self.reactor.now)
         self.stream = stream
         side = TcpSide(self)
-        self.down = Connection(self.reactor, side, info.peer)
+        self.down = down
+        self.down.handler = side
+        self._first = data
         side.mine = self.down
         # What the client sends waits in the kernel until somebody can take it.
         self.down.pause_reading()
@@ -274,6 +228,11 @@ class TcpSession(Reactive):
             self.reactor.arm(self._timer, self, self._idle_timeout)
         else:
             self.reactor.cancel(self._timer)
+        if self._first:
+            self.up.write(self._first)
+            self._first = b""
+        if self.down.eof:
+            self.up.end_write()
         self.down.resume_reading()
 
     def end(self) -> None:
@@ -343,7 +302,7 @@ class TcpSession(Reactive):
 
     def _connect(self, host: UpstreamHost) -> bool:
         reactor = self.reactor
-        pool = host.pool
+        pool = host.pool("TCP")
         options = pool.options
         fd = pool.dial()
         if fd < 0:

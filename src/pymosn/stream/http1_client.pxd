@@ -2,7 +2,7 @@ cimport cython
 
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
-from pymosn.network.reactor cimport Reactor, Timer
+from pymosn.network.reactor cimport Reactor
 from pymosn.network.splice cimport Splice
 from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, encode_request, last_chunk
 from pymosn.stream.pool cimport ConnectionPool, PooledConnection
@@ -16,16 +16,14 @@ cdef bytes _CRLF, _GET
 
 
 cdef class Http1ClientConnection(PooledConnection):
-    cdef Http1Pool pool
+    cdef ConnectionPool pool
     cdef MessageReader reader
-    cdef Timer _timer
     cdef readonly long requests
     cdef long _sent_turn
-    cdef bint _established, _timed_out, _remote_close, _active_at_close
+    cdef bint _remote_close, _active_at_close
     cdef bint _request_sent, _chunked, _tunnel
 
-    @cython.locals(pool=Http1Pool, reactor=Reactor, fd=int)
-    cdef void open(self)
+    cdef void begin(self)
     cdef void attach(self, StreamReceiver receiver)
     cdef bint reused(self)
     cdef void close_idle(self)
@@ -41,8 +39,6 @@ cdef class Http1ClientConnection(PooledConnection):
     cdef void pause_input(self)
     cdef void resume_input(self)
 
-    cdef void on_connected(self)
-    cdef void on_timer(self, Timer timer)
     @cython.locals(receiver=StreamReceiver, event=int, trailers=Head, piece=bytes, complete=bint)
     cdef void on_data(self, bytes data)
     @cython.locals(receiver=StreamReceiver)
@@ -60,8 +56,7 @@ cdef class Http1ClientConnection(PooledConnection):
     cdef void _splice_body(self, StreamReceiver receiver)
     cdef void _lose(self, int reason)
     cdef void _end_tunnel(self)
-    cdef void _stop_timer(self)
 
 
 cdef class Http1Pool(ConnectionPool):
-    cdef PooledConnection connect(self)
+    cdef PooledConnection codec(self, Connection connection)

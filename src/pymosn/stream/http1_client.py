@@ -2,7 +2,6 @@
 
 from pymosn.message import Head, RequestHead
 from pymosn.network.connection import READ_SIZE, Connection
-from pymosn.network.reactor import Timer
 from pymosn.network.splice import WORTH_BYTES, Splice
 from pymosn.protocol.http1 import (
     DATA,
@@ -30,38 +29,25 @@ _UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
 class Http1ClientConnection(PooledConnection):
     """One upstream connection; the sender of its current exchange's request."""
 
-    pool: "Http1Pool"
+    pool: "ConnectionPool"
     reader: "MessageReader"
-    _timer: "Timer | None"
     requests: int
     _sent_turn: int
-    _established: bool
-    _timed_out: bool
     _remote_close: bool
     _active_at_close: bool
     _request_sent: bool
     _chunked: bool
     _tunnel: bool
 
-    def __init__(self, pool: "Http1Pool") -> None:
+    def __init__(self, pool: ConnectionPool, connection: Connection) -> None:
+        """Speak HTTP/1.1 on an established connection of ``pool``."""
         self.pool = pool
         self.reader = MessageReader(False, self.pool.options.max_head, 1000, 0)
-        self.connection = Connection(self.pool.reactor, self, self.pool.address)
+        self.connection = connection
+        self.connection.handler = self
 
-    def open(self) -> None:
-        pool = self.pool
-        reactor = pool.reactor
-        fd = pool.dial()
-        if fd < 0:
-            raise OSError("no connection can be begun")
-        try:
-            self.connection.open(fd, True)
-        except OSError:
-            reactor.close_fd(fd)
-            raise
-        if pool.options.connect_timeout > 0:
-            self._timer = Timer()
-            reactor.arm(self._timer, self, pool.options.connect_timeout)
+    def begin(self) -> None:
+        self.pool.release(self)
 
     def attach(self, receiver: StreamReceiver) -> None:
         """Begin an exchange: ``receiver`` hears the response."""
@@ -139,15 +125,6 @@ class Http1ClientConnection(PooledConnection):
 
     # -- from the connection ------------------------------------------------------------------
 
-    def on_connected(self) -> None:
-        self._stop_timer()
-        self._established = True
-        self.pool.connected(self)
-
-    def on_timer(self, timer: Timer) -> None:
-        self._timed_out = True
-        self.connection.abort()
-
     def on_data(self, data: bytes) -> None:
         receiver = self.receiver
         if receiver is None:
@@ -218,10 +195,6 @@ class Http1ClientConnection(PooledConnection):
             self.receiver.on_drained()
 
     def on_closed(self, error: int) -> None:
-        self._stop_timer()
-        if not self._established:
-            self.pool.connect_failed(self._timed_out)
-            return
         receiver = self.receiver
         self.receiver = None  # type: ignore[assignment]  # as declared
         self.pool.closed(
@@ -287,17 +260,12 @@ class Http1ClientConnection(PooledConnection):
         self.receiver = None  # type: ignore[assignment]  # as declared
         self.connection.close()
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self.pool.reactor.cancel(self._timer)
-            self._timer = None
-
 
 class Http1Pool(ConnectionPool):
     """The HTTP/1.1 connections to one host (spec §7.1)."""
 
-    def connect(self) -> PooledConnection:
-        return Http1ClientConnection(self)
+    def codec(self, connection: Connection) -> PooledConnection:
+        return Http1ClientConnection(self, connection)
 
 
 _CRLF = b"\r\n"

@@ -35,14 +35,14 @@ cdef class Http1ServerConnection(StreamSender):
     cdef StreamReceiver _receiver
     cdef Timer _timer
     cdef readonly long requests
-    cdef readonly bint expects_continue
+    cdef bint _expects_continue
     cdef long _deadline, _idle_ns, _progress
     cdef int _phase, _paused
     cdef bint _timer_armed, _draining, _ended, _tunnel
     cdef bint _request_complete, _response_begun, _keep_alive, _is_head, _connect, _chunked
     cdef bint _until_close
 
-    cpdef void open(self, int fd)
+    cdef void begin(self, bytes data)
     cpdef void drain(self)
     cpdef void abort(self)
 

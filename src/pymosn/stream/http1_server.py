@@ -96,7 +96,7 @@ class Http1ServerConnection(StreamSender):
     _receiver: "StreamReceiver"  # None between exchanges
     _timer: "Timer"
     requests: int
-    expects_continue: bool
+    _expects_continue: bool
     _deadline: int
     _idle_ns: int
     _progress: int
@@ -120,19 +120,23 @@ class Http1ServerConnection(StreamSender):
         factory: StreamFactory,
         options: ServerOptions,
         info: ConnectionInfo,
+        connection: Connection,
     ) -> None:
+        """Serve an open ``connection``."""
         self.reactor = reactor
         self.factory = factory
         self.options = options
         self.info = info
         self.reader = MessageReader(True, options.max_head, options.max_headers, options.max_body)
-        self.connection = Connection(reactor, self, info.peer)
+        self.connection = connection
+        self.connection.handler = self
         self._timer = Timer()
 
-    def open(self, fd: int) -> None:
-        """Serve the accepted socket ``fd``; raises ``OSError`` when it cannot be watched."""
-        self.connection.open(fd, False)
+    def begin(self, data: bytes) -> None:
+        """Wait for the first request, of which ``data`` has arrived already."""
         self._expect_request()
+        if data:
+            self.on_data(data)
 
     def drain(self) -> None:
         """Close as soon as no exchange is under way; the current response says so."""
@@ -325,8 +329,7 @@ class Http1ServerConnection(StreamSender):
         return self.connection
 
     def send_continue(self) -> None:
-        """Ask the client for the body it announced with ``Expect: 100-continue``."""
-        if not self._response_begun:
+        if self._expects_continue and not self._response_begun:
             self.connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def reset(self) -> None:
@@ -397,7 +400,7 @@ class Http1ServerConnection(StreamSender):
         self._connect = method == _METHOD_CONNECT
         receiver = self.factory.new_stream(self, self.info)
         self._receiver = receiver
-        self.expects_continue = reader.expect_continue
+        self._expects_continue = reader.expect_continue
         receiver.on_headers(request, reader.complete)
 
     def _splice_body(self) -> None:

@@ -1,6 +1,6 @@
 cimport cython
 
-from pymosn.network.connection cimport Connection
+from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.observe.metrics cimport UpstreamStats
 from pymosn.stream.stream cimport StreamReceiver, StreamSender
@@ -38,9 +38,25 @@ cdef class PooledConnection(UpstreamSender):
     cdef long idle_since
 
     cdef Connection host_connection(self)
-    cdef void open(self)
+    cdef void begin(self)
+    cdef UpstreamSender lend(self)
+    cdef int room(self) noexcept
+    cdef bint busy(self) noexcept
     cdef void close_idle(self)
     cdef bint dead(self) except? 0
+
+
+cdef class Dial(Handler):
+    cdef ConnectionPool pool
+    cdef Connection connection
+    cdef Timer _timer
+    cdef bint _timed_out
+
+    @cython.locals(pool=ConnectionPool, reactor=Reactor, fd=int)
+    cdef bint begin(self) except? 0
+    cdef void on_connected(self)
+    cdef void on_timer(self, Timer timer)
+    cdef void on_closed(self, int error)
 
 
 cdef class PoolOptions:
@@ -58,31 +74,39 @@ cdef class ConnectionPool(Reactive):
     cdef public Limits limits
     cdef public UpstreamStats stats
     cdef list _idle
+    cdef list _shared
     cdef list _pending
     cdef Timer _timer
     cdef bint _timer_armed
     cdef readonly bint draining
     cdef readonly long connecting
+    cdef readonly long streams_expected
 
-    cdef PooledConnection connect(self)
+    cdef PooledConnection codec(self, Connection connection)
     @cython.locals(reactor=Reactor, fd=int)
     cdef int dial(self) except -2
-    @cython.locals(idle=list, candidate=PooledConnection, limits=Limits)
+    @cython.locals(idle=list, shared=list, candidate=PooledConnection, limits=Limits)
     cdef int acquire(self, PoolWaiter waiter, bint careful) except -2
     cdef void cancel(self, PoolWaiter waiter)
     cdef void release(self, PooledConnection connection)
+    cdef void share(self, PooledConnection connection)
+    cdef void withdraw(self, PooledConnection connection)
     cpdef void drain(self)
-    @cython.locals(oldest=PooledConnection)
+    @cython.locals(oldest=PooledConnection, connection=PooledConnection)
     cpdef bint evict_idle(self)
+    @cython.locals(count=long, connection=PooledConnection)
     cpdef long idle_count(self)
 
-    cdef void connected(self, PooledConnection connection)
-    @cython.locals(waiter=PoolWaiter)
+    cdef void connected(self, Connection connection)
+    @cython.locals(waiter=PoolWaiter, index=long)
     cdef void connect_failed(self, bint timed_out)
     @cython.locals(inner=Connection)
     cdef void closed(self, PooledConnection connection, bint remote, bint active)
-    @cython.locals(limit=long, left=long, oldest=PooledConnection)
+    @cython.locals(limit=long, left=long, oldest=PooledConnection, connection=PooledConnection)
     cdef void on_timer(self, Timer timer)
+    cdef void _grow_old(self, PooledConnection connection)
+    cdef void _watch_idle(self, double seconds)
+    cdef bint _connecting_suffices(self, long more=*)
     cdef bint _open_one(self) except? 0
     @cython.locals(waiter=PoolWaiter)
     cdef void _serve_next(self, PooledConnection connection)

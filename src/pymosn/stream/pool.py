@@ -9,7 +9,7 @@ this worker, shared by the pools of its hosts.
 import errno
 from typing import Any, Final
 
-from pymosn.network.connection import Connection
+from pymosn.network.connection import Connection, Handler
 from pymosn.network.reactor import Reactive, Reactor, Timer
 from pymosn.observe.metrics import UpstreamStats
 from pymosn.stream.stream import (
@@ -24,6 +24,9 @@ READY: Final = 0
 """``waiter.sender`` is set."""
 WAITING: Final = -1
 """The waiter will be called."""
+
+NEGOTIATED: Final = "negotiated"
+"""Name of the pool whose connections speak what the host chooses by ALPN."""
 
 _READY = READY
 _WAITING = WAITING
@@ -100,7 +103,11 @@ class PoolWaiter(StreamReceiver):
 
 
 class PooledConnection(UpstreamSender):
-    """A connection that a pool can hand out.  Base of the codecs' client connections."""
+    """An established connection that a pool can lend.  Base of the codecs' client connections.
+
+    One that carries an exchange at a time is its own ``UpstreamSender``; one that carries several
+    lends a sender for each.
+    """
 
     connection: "Connection"
     idle_since: int
@@ -108,8 +115,20 @@ class PooledConnection(UpstreamSender):
     def host_connection(self) -> Connection:
         return self.connection
 
-    def open(self) -> None:
-        """Begin to connect."""
+    def begin(self) -> None:
+        """The connection is established: offer it to the pool."""
+
+    def lend(self) -> UpstreamSender:
+        """Return the sender of a new exchange; there must be room for one."""
+        return self
+
+    def room(self) -> int:
+        """Return how many more exchanges the connection can carry now."""
+        return 1
+
+    def busy(self) -> bool:
+        """Say whether an exchange is under way."""
+        return self.receiver is not None
 
     def close_idle(self) -> None:
         """Close a connection that has no exchange."""
@@ -117,6 +136,48 @@ class PooledConnection(UpstreamSender):
     def dead(self) -> bool:
         """Say whether the peer has closed, or sent what nobody asked for."""
         return False
+
+
+class Dial(Handler):
+    """A connection that is being established for a pool."""
+
+    pool: "ConnectionPool"
+    connection: "Connection"
+    _timer: "Timer"
+    _timed_out: bool
+
+    def __init__(self, pool: "ConnectionPool") -> None:
+        self.pool = pool
+        self._timer = Timer()
+
+    def begin(self) -> bool:
+        """Begin to connect; False when that is impossible."""
+        pool = self.pool
+        reactor = pool.reactor
+        fd = pool.dial()
+        if fd < 0:
+            return False
+        self.connection = Connection(reactor, self, pool.address)
+        try:
+            self.connection.open(fd, True)
+        except OSError:
+            reactor.close_fd(fd)
+            return False
+        if pool.options.connect_timeout > 0:
+            reactor.arm(self._timer, self, pool.options.connect_timeout)
+        return True
+
+    def on_connected(self) -> None:
+        self.pool.reactor.cancel(self._timer)
+        self.pool.connected(self.connection)
+
+    def on_timer(self, timer: Timer) -> None:
+        self._timed_out = True
+        self.connection.abort()
+
+    def on_closed(self, error: int) -> None:
+        self.pool.reactor.cancel(self._timer)
+        self.pool.connect_failed(self._timed_out)
 
 
 class PoolOptions:
@@ -154,11 +215,13 @@ class ConnectionPool(Reactive):
     limits: "Limits"
     stats: "UpstreamStats"
     _idle: list[Any]
+    _shared: list[Any]
     _pending: list[Any]
     _timer: "Timer"
     _timer_armed: bool
     draining: bool
     connecting: int
+    streams_expected: int
 
     def __init__(
         self,
@@ -177,12 +240,14 @@ class ConnectionPool(Reactive):
         self.limits = limits
         self.stats = stats
         self._idle = []
+        self._shared = []
         self._pending = []
         self._timer = Timer()
+        self.streams_expected = 1
         limits.pools.append(self)
 
-    def connect(self) -> PooledConnection:
-        """Make a client connection of this pool's protocol; not opened yet."""
+    def codec(self, connection: Connection) -> PooledConnection:
+        """Return what speaks the pool's protocol on a connection just established."""
         raise NotImplementedError
 
     def dial(self) -> int:
@@ -211,8 +276,17 @@ class ConnectionPool(Reactive):
                 continue
             waiter.sender = candidate
             return _READY
+        shared = self._shared
+        if shared:
+            candidate = shared[-1]
+            if candidate.room() == 1:
+                shared.pop()
+            waiter.sender = candidate.lend()
+            return _READY
         limits = self.limits
-        if limits.connection_allowed():
+        if self._connecting_suffices():
+            pass
+        elif limits.connection_allowed():
             if limits.max_pending and limits.pending >= limits.max_pending:
                 return _OVERFLOW
             if not self._open_one():
@@ -230,53 +304,80 @@ class ConnectionPool(Reactive):
             self.limits.pending -= 1
 
     def release(self, connection: PooledConnection) -> None:
-        """An exchange ended and left ``connection`` usable."""
+        """The only exchange on ``connection`` ended and left it usable."""
         if self._pending:
             self._serve_next(connection)
         elif self.draining:
             connection.close_idle()
         else:
-            connection.idle_since = self.reactor.now
             self._idle.append(connection)
-            if not self._timer_armed and self.options.idle_timeout > 0:
-                self._timer_armed = True
-                self.reactor.arm(self._timer, self, self.options.idle_timeout)
+            self._grow_old(connection)
+
+    def share(self, connection: PooledConnection) -> None:
+        """``connection``, which carries many exchanges, has room (again)."""
+        while self._pending and connection.room() > 0:
+            self._serve_next(connection)
+        if not connection.busy():
+            if self.draining:
+                connection.close_idle()
+                return
+            self._grow_old(connection)
+        if connection.room() > 0 and connection not in self._shared:
+            self._shared.append(connection)
+
+    def withdraw(self, connection: PooledConnection) -> None:
+        """Lend ``connection`` no more; its exchanges go on."""
+        if connection in self._shared:
+            self._shared.remove(connection)
 
     def drain(self) -> None:
-        """Close what is idle now and everything else after its exchange."""
+        """Close what is idle now and everything else after its exchanges."""
         self.draining = True
         self.reactor.cancel(self._timer)
-        while self._idle:
-            self.evict_idle()
+        while self.evict_idle():
+            pass
         if self in self.limits.pools:
             self.limits.pools.remove(self)
 
     def evict_idle(self) -> bool:
         """Close the longest idle connection, if there is one."""
-        if not self._idle:
+        oldest: PooledConnection | None = None
+        if self._idle:
+            oldest = self._idle.pop(0)
+        else:
+            for connection in self._shared:
+                if not connection.busy():
+                    oldest = connection
+                    self._shared.remove(connection)
+                    break
+        if oldest is None:
             return False
-        oldest = self._idle.pop(0)
         oldest.close_idle()
         return True
 
     def idle_count(self) -> int:
         """Return the number of idle connections."""
-        return len(self._idle)
+        count = len(self._idle)
+        for connection in self._shared:
+            count += not connection.busy()
+        return count
 
     # -- from the connections -----------------------------------------------------------------
 
-    def connected(self, connection: PooledConnection) -> None:
+    def connected(self, connection: Connection) -> None:
         """A connection was established."""
         self.connecting -= 1
         self.stats.connection_opened()
-        self.release(connection)
+        self.codec(connection).begin()
 
     def connect_failed(self, timed_out: bool) -> None:
-        """A connection could not be established: its waiter hears of it."""
+        """A connection could not be established: those who counted on it hear of it."""
         self.limits.connections -= 1
         self.connecting -= 1
         self.stats.connection_failed()
-        if self._pending and len(self._pending) > self.connecting:
+        for _ in range(self.streams_expected):
+            if not self._pending or self._connecting_suffices(0):
+                return
             waiter = self._pending.pop(0)
             self.limits.pending -= 1
             waiter.on_pool_failed(_CONNECT_TIMEOUT if timed_out else _CONNECT_FAILED)
@@ -288,7 +389,8 @@ class ConnectionPool(Reactive):
         self.stats.connection_closed(remote, active, inner.bytes_read, inner.bytes_written)
         if not active and connection in self._idle:
             self._idle.remove(connection)
-        if len(self._pending) > self.connecting and self.limits.connection_allowed():
+        self.withdraw(connection)
+        if self._pending and not self._connecting_suffices(0) and self.limits.connection_allowed():
             self._open_one()
 
     def on_timer(self, timer: Timer) -> None:
@@ -299,25 +401,46 @@ class ConnectionPool(Reactive):
             oldest = self._idle[0]
             left = limit - (self.reactor.now - oldest.idle_since)
             if left > 0:
-                self._timer_armed = True
-                self.reactor.arm(self._timer, self, left * 1e-9)
-                return
+                self._watch_idle(left * 1e-9)
+                break
             self.evict_idle()
+        for connection in list(self._shared):
+            if not connection.busy():
+                left = limit - (self.reactor.now - connection.idle_since)
+                if left > 0:
+                    self._watch_idle(left * 1e-9)
+                else:
+                    self._shared.remove(connection)
+                    connection.close_idle()
+
+    # -- private ------------------------------------------------------------------------------
+
+    def _grow_old(self, connection: PooledConnection) -> None:
+        """Nobody uses the connection: remember since when."""
+        connection.idle_since = self.reactor.now
+        if not self._timer_armed and self.options.idle_timeout > 0:
+            self._watch_idle(self.options.idle_timeout)
+
+    def _watch_idle(self, seconds: float) -> None:
+        if not self._timer_armed:
+            self._timer_armed = True
+            self.reactor.arm(self._timer, self, seconds)
+
+    def _connecting_suffices(self, more: int = 1) -> bool:
+        """Say whether the connections under way will serve all who wait, and ``more``."""
+        return len(self._pending) + more <= self.connecting * self.streams_expected
 
     def _open_one(self) -> bool:
         self.limits.connections += 1
         self.connecting += 1
-        connection = self.connect()
-        try:
-            connection.open()
-        except OSError:
-            self.limits.connections -= 1
-            self.connecting -= 1
-            self.stats.connection_failed()
-            return False
-        return True
+        if Dial(self).begin():
+            return True
+        self.limits.connections -= 1
+        self.connecting -= 1
+        self.stats.connection_failed()
+        return False
 
     def _serve_next(self, connection: PooledConnection) -> None:
         waiter = self._pending.pop(0)
         self.limits.pending -= 1
-        waiter.on_pool_ready(connection)
+        waiter.on_pool_ready(connection.lend())

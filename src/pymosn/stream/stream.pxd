@@ -17,6 +17,7 @@ cdef class StreamSender(Handler):
     cdef void send_headers(self, Head head, bint end)
     cdef bint send_data(self, bytes data, bint end) except? 0
     cdef void send_trailers(self, Head trailers)
+    cdef void send_continue(self)
     cdef Connection splice_target(self)
     cdef void reset(self)
     cdef void pause_input(self)

@@ -125,6 +125,9 @@ class StreamSender(Handler):
     def send_trailers(self, trailers: Head | None) -> None:
         """End the body, with trailers or None."""
 
+    def send_continue(self) -> None:
+        """Ask for the body if the peer waits for that (``Expect: 100-continue``)."""
+
     def splice_target(self) -> Connection | None:
         """Return the connection on which a body leaves as it is, or None.
 

@@ -11,6 +11,7 @@ cdef class UpstreamCluster:
     cdef readonly Limits limits
     cdef readonly ClusterStats stats
     cdef readonly list hosts
+    cdef readonly bint negotiates
 
     cpdef void set_hosts(self, list hosts)
     cpdef UpstreamHost choose(self, Stream stream, UpstreamHost tried)

@@ -17,10 +17,18 @@ class UpstreamCluster:
     limits: "Limits"
     stats: "ClusterStats"
     hosts: list[Any]
+    negotiates: bool
 
     def __init__(
-        self, name: str, balancer: Balancer, limits: Limits, stats: ClusterStats
+        self,
+        name: str,
+        balancer: Balancer,
+        limits: Limits,
+        stats: ClusterStats,
+        negotiates: bool = False,
     ) -> None:
+        """``negotiates``: TLS with ALPN decides what is spoken where nothing else does."""
+        self.negotiates = negotiates
         self.name = name
         self.balancer = balancer
         self.limits = limits

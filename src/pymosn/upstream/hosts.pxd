@@ -4,7 +4,8 @@ from pymosn.stream.pool cimport ConnectionPool
 
 cdef class UpstreamHost:
     cdef readonly str address
-    cdef readonly ConnectionPool pool
+    cdef object _make_pool
+    cdef dict _pools
     cdef readonly UpstreamStats stats
     cdef readonly str hostname
     cdef readonly int weight
@@ -12,3 +13,7 @@ cdef class UpstreamHost:
     cdef public bint healthy
     cdef public long active
     cdef public double current_weight
+
+    cdef ConnectionPool pool(self, str protocol)
+    cpdef list pools(self)
+    cpdef void drain(self)

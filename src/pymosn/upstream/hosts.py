@@ -1,5 +1,6 @@
 """The endpoints of clusters in one worker."""
 
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +16,8 @@ class UpstreamHost:
     """
 
     address: str
-    pool: "ConnectionPool"
+    _make_pool: "Callable[[str], ConnectionPool]"
+    _pools: dict[str, ConnectionPool]
     stats: "UpstreamStats"
     hostname: str
     weight: int
@@ -27,17 +29,36 @@ class UpstreamHost:
     def __init__(
         self,
         address: str,
-        pool: ConnectionPool,
+        make_pool: "Callable[[str], ConnectionPool]",
         stats: UpstreamStats,
         hostname: str = "",
         weight: int = 1,
         metadata: dict[str, str] | None = None,
         healthy: bool = True,
     ) -> None:
+        """``make_pool`` returns a pool whose connections speak the named protocol."""
         self.address = address
-        self.pool = pool
+        self._make_pool = make_pool
+        self._pools = {}
         self.stats = stats
         self.update(hostname, weight, metadata or {}, healthy)
+
+    def pool(self, protocol: str) -> ConnectionPool:
+        """Return the connections that speak ``protocol``."""
+        pool = self._pools.get(protocol)
+        if pool is None:
+            pool = self._make_pool(protocol)
+            self._pools[protocol] = pool
+        return pool
+
+    def pools(self) -> list[ConnectionPool]:
+        """Return the pools that are in use."""
+        return list(self._pools.values())
+
+    def drain(self) -> None:
+        """Close idle connections now and the others after their exchanges."""
+        for pool in self._pools.values():
+            pool.drain()
 
     def authority(self) -> bytes:
         """Return what to call this endpoint in Host where the client has named nothing."""

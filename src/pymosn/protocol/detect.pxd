@@ -1,0 +1,7 @@
+cimport cython
+
+
+cpdef int match_http1(bytes data) except -2
+cpdef int match_http2(bytes data) except -2
+@cython.locals(verdict=int, answer=str, name=str)
+cpdef str detect(bytes data, tuple protocols)
