@@ -9,16 +9,19 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from pymosn import snapshot as model
 from pymosn.errors import ConfigError
 from pymosn.extension.registry import Registry, RegistryError
-from pymosn.network.address import is_unix, pack
+from pymosn.network.address import is_unix, pack, split
 from pymosn.network.listener import Listener
 from pymosn.network.reactor import Reactor
+from pymosn.network.secure import TlsFactory
 from pymosn.observe.accesslog import AccessLog
-from pymosn.observe.metrics import ClusterStats, DownstreamStats, Slots, UpstreamStats
+from pymosn.observe.metrics import ClusterStats, DownstreamStats, Slots, TlsStats, UpstreamStats
 from pymosn.proxy.accept import ConnectionIds, HttpAcceptor
 from pymosn.proxy.filters import FilterChain, build_filter
 from pymosn.proxy.http import HttpProxy, ProxyOptions
@@ -30,6 +33,9 @@ from pymosn.stream.pool import ConnectionPool, Limits, PoolOptions
 from pymosn.upstream.balancer import BALANCERS, Random
 from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost
+
+if TYPE_CHECKING:
+    from pymosn.network.tls import TlsContext
 
 FLUSH_SECONDS = 1.0
 """How often access logs are written at the latest."""
@@ -88,12 +94,54 @@ class HostPools:
         options: PoolOptions,
         limits: Limits,
         stats: UpstreamStats,
+        tls: TlsFactory | None,
     ) -> None:
-        self._parts = (reactor, family, address, options, limits, stats)
+        self._parts = (reactor, family, address, options, limits, stats, tls)
 
     def make(self, protocol: str) -> ConnectionPool:
         """Return a pool whose connections speak ``protocol``."""
         return POOLS[protocol](*self._parts)
+
+
+class TlsProvider:
+    """Makes the TLS objects of a worker; loads OpenSSL, which nobody else may have to."""
+
+    def __init__(self, reactor: Reactor, slots: Slots, ticket_keys: list[bytes]) -> None:
+        """Without ``ticket_keys`` there is a random one."""
+        from pymosn.network import tls  # noqa: PLC0415
+
+        self._tls = tls
+        self._slots = slots
+        self._buffers = tls.TlsBuffers(reactor)
+        self._contexts: dict[bytes, TlsContext] = {}
+        self.tickets = tls.TicketKeys(ticket_keys)
+
+    def server(self, settings: model.TlsServer, listener: str) -> TlsFactory:
+        """Return the TLS of a listener; raises ``ValueError``."""
+        stats = TlsStats(self._slots, settings.stats_slot)
+        name = f"listener {listener}"
+        return self._tls.TlsServer(self._buffers, settings, self.tickets, stats, name)
+
+    def client(self, settings: model.TlsClient, server_name: str, cluster: str) -> TlsFactory:
+        """Return the TLS towards one host of a cluster; raises ``ValueError``."""
+        stats = TlsStats(self._slots, settings.stats_slot)
+        context = self._context(settings.context)
+        name = f"cluster {cluster}"
+        return self._tls.TlsClient(self._buffers, context, settings, server_name, stats, name)
+
+    def keep_only(self, snapshot: model.Snapshot) -> None:
+        """Forget the contexts that no cluster uses."""
+        clusters = snapshot.clusters.values()
+        used = {_identity(cluster.tls.context) for cluster in clusters if cluster.tls is not None}
+        self._contexts = {key: known for key, known in self._contexts.items() if key in used}
+
+    def _context(self, settings: model.TlsContext) -> "TlsContext":
+        """Return one context for all that are equal: the system's roots take a megabyte."""
+        key = _identity(settings)
+        known = self._contexts.get(key)
+        if known is None:
+            known = self._contexts[key] = self._tls.TlsContext(settings, False)
+        return known
 
 
 class Plan:
@@ -105,6 +153,7 @@ class Plan:
         self.routes: dict[str, RouteTable] = {}
         self.filters: dict[str, FilterChain | None] = {}
         self.access_logs: dict[str, list[AccessLog]] = {}
+        self.tls: dict[str, TlsFactory | None] = {}
 
 
 class Runtime:
@@ -131,6 +180,15 @@ class Runtime:
         self.services: dict[str, Service] = {}
         self.retired: list[Service] = []
         self._ticking: Any = None
+        self._tls: TlsProvider | None = None
+        self._ticket_keys: list[bytes] = []
+
+    def use_ticket_keys(self, keys: list[bytes]) -> None:
+        """Encrypt session tickets with the first of ``keys`` and accept those of all; without
+        any, this worker's tickets are good for itself only."""
+        self._ticket_keys = keys
+        if self._tls is not None:
+            self._tls.tickets.replace(keys)
 
     def apply(self, snapshot: model.Snapshot, sockets: Mapping[str, Sequence[int]]) -> None:
         """Serve ``snapshot``.
@@ -149,6 +207,8 @@ class Runtime:
         for name in [name for name in self.services if name not in wanted]:
             self._retire(name)
         self.snapshot = snapshot
+        if self._tls is not None:
+            self._tls.keep_only(snapshot)
         if self._ticking is None:
             self.tick()
 
@@ -233,6 +293,7 @@ class Runtime:
                 plan.cluster_hosts[cluster.name] = self._hosts(runtime, cluster, cluster.hosts)
             for listener in snapshot.listeners:
                 plan.filters[listener.name] = self._filters(listener)
+                plan.tls[listener.name] = self._listener_tls(listener)
                 plan.access_logs[listener.name] = [
                     AccessLog(log.path, log.format, log.json, log.flush_interval)
                     for log in listener.access_logs
@@ -278,13 +339,35 @@ class Runtime:
         built = []
         for host in hosts:
             known = reusable.get(host.address)
+            tls = None if host.tls_disable or is_unix(host.address) else cluster.tls
+            if known is not None and known.secure != (tls is not None):
+                known = None
             if known is None:
                 family, address = pack(host.address)
                 stats = UpstreamStats(self.slots, host.stats_slot, cluster.stats_slot)
-                pools = HostPools(self.reactor, family, address, options, runtime.limits, stats)
-                known = UpstreamHost(host.address, pools.make, stats)
+                factory = None
+                if tls is not None:
+                    name = tls.server_name or host.hostname or split(host.address)[0]
+                    factory = self._tls_provider().client(tls, name, cluster.name)
+                pools = HostPools(
+                    self.reactor, family, address, options, runtime.limits, stats, factory
+                )
+                known = UpstreamHost(
+                    host.address, pools.make, stats, secure=factory is not None
+                )
             built.append(known)
         return built
+
+    def _listener_tls(self, listener: model.Listener) -> TlsFactory | None:
+        if listener.tls is None:
+            return None
+        return self._tls_provider().server(listener.tls, listener.name)
+
+    def _tls_provider(self) -> TlsProvider:
+        """Return what makes TLS objects; OpenSSL is loaded when first somebody needs it."""
+        if self._tls is None:
+            self._tls = TlsProvider(self.reactor, self.slots, self._ticket_keys)
+        return self._tls
 
     def _filters(self, listener: model.Listener) -> FilterChain | None:
         if not listener.stream_filters:
@@ -358,6 +441,7 @@ class Runtime:
         acceptor = service.acceptor
         acceptor.listener = listener
         acceptor.limit(stats, listener.max_connections, is_unix(listener.address))
+        acceptor.secure(plan.tls[listener.name])
         if isinstance(acceptor, HttpAcceptor):
             self._configure_http(service, acceptor, listener, plan, stats)
         else:
@@ -422,6 +506,10 @@ class Runtime:
         self.retired.append(service)
 
 
+def _identity(context: model.TlsContext) -> bytes:
+    return msgspec.msgpack.encode(context)
+
+
 def _same_cluster(old: model.Cluster, new: model.Cluster) -> bool:
     return old.balancer == new.balancer and old.stats_slot == new.stats_slot
 
@@ -432,4 +520,5 @@ def _same_transport(old: model.Cluster, new: model.Cluster) -> bool:
         and old.idle_timeout == new.idle_timeout
         and old.max_requests_per_connection == new.max_requests_per_connection
         and old.mark == new.mark
+        and old.tls == new.tls
     )

@@ -1,10 +1,11 @@
 cimport cython
 
 from pymosn.network.reactor cimport Reactive, Reactor, Source, Timer
+from pymosn.network.secure cimport TlsLayer
 
 cdef unsigned int _EDGE_EVENTS, _HANGUP, _BROKEN, _OUT, _ERROR
 cdef Py_ssize_t _READ_SIZE, _HIGH_WATER, _LOW_WATER
-cdef int _READS_IN_A_ROW, _EAGAIN, _ECONNRESET
+cdef int _READS_IN_A_ROW, _EAGAIN, _ECONNRESET, _ETIMEDOUT, _WAITING, _DONE
 cdef Handler _NOBODY
 
 
@@ -28,6 +29,7 @@ cdef class Connection(Source):
     cdef Reactor _reactor
     cdef public Handler handler
     cdef readonly bytes peer
+    cdef readonly TlsLayer tls
     cdef Transfer outgoing
     cdef Transfer incoming
     cdef list _output
@@ -43,6 +45,8 @@ cdef class Connection(Source):
     cdef bint above_high_water, _write_shut, _bulk
 
     cdef void open(self, int fd, bint connecting)
+    cdef void start_tls(self, TlsLayer layer)
+    cdef bint established(self)
     cdef int write(self, bytes data) except -1
     @cython.locals(part=bytes)
     cdef int write_all(self, list parts) except -1
@@ -73,6 +77,12 @@ cdef class Connection(Source):
     cdef void _settle(self)
     @cython.locals(reads=int, size=Py_ssize_t, data=bytes, handler=Handler, transfer=Transfer)
     cdef void _read(self)
+    @cython.locals(tls=TlsLayer, count=Py_ssize_t, final=bint)
+    cdef void _flush_tls(self)
+    @cython.locals(tls=TlsLayer, reads=int, size=Py_ssize_t, data=bytes, handler=Handler)
+    cdef void _read_tls(self)
+    @cython.locals(result=int, handler=Handler)
+    cdef void _shake(self, TlsLayer tls)
     @cython.locals(handler=Handler)
     cdef void _read_nothing(self, int error)
     @cython.locals(error=int, handler=Handler)

@@ -583,9 +583,12 @@ cdef class Reactor:
                 return -errno
 
     cdef int peek_byte(self, int fd) noexcept:
-        """Return the first byte that waits to be read, -1 when there is none."""
+        """Return the first byte that waits to be read, -1 when none does yet, -2 when none will."""
         cdef unsigned char first
-        return first if recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1 else -1
+        cdef ssize_t count = recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT)
+        if count == 1:
+            return first
+        return -1 if count < 0 and errno == EAGAIN else -2
 
     cdef bytes discard(self, int fd):
         """Read and drop up to 64 KB; same result convention as ``receive``."""

@@ -1,6 +1,7 @@
 cdef class TlsLayer:
     cdef public bint shaking, more
     cdef public double timeout
+    cdef public bytes alpn
     cdef public str error
 
     cdef int handshake(self, int fd) except? -1
@@ -8,8 +9,7 @@ cdef class TlsLayer:
     cdef Py_ssize_t send(self, int fd, list output, Py_ssize_t offset, bint final) except? -1
     cdef int push(self, int fd) except? -1
     cdef void end(self, int fd)
-    cpdef void fail(self, str reason)
-    cpdef void report(self, bytes peer)
+    cdef void report(self, bytes peer)
     cpdef bytes fact(self, str name)
 
 

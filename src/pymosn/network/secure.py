@@ -20,12 +20,14 @@ class TlsLayer:
 
     ``shaking``: the handshake is not over.  ``more``: the last read filled the buffer, so there is
     probably more.  ``timeout``: seconds the handshake may take, 0: somebody else watches.
-    ``error``: what went wrong, for people.
+    ``alpn``: the protocol that was agreed upon, empty: none.  ``error``: what went wrong, for
+    people.
     """
 
     shaking: bool
     more: bool
     timeout: float
+    alpn: bytes
     error: str
 
     def handshake(self, fd: int) -> int:
@@ -54,11 +56,8 @@ class TlsLayer:
     def end(self, fd: int) -> None:
         """Tell the peer that nothing follows, unless it was told."""
 
-    def fail(self, reason: str) -> None:
-        """Somebody else gave the handshake up."""
-
     def report(self, peer: bytes) -> None:
-        """Log and count a failed handshake with the packed address ``peer``."""
+        """Count and log a failed handshake with the packed address ``peer``."""
 
     def fact(self, name: str) -> bytes | None:
         """Return a fact by its name (see ``FACTS``), None when there is none."""

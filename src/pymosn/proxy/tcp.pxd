@@ -2,6 +2,7 @@ cimport cython
 
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
+from pymosn.network.secure cimport TlsFactory
 from pymosn.network.splice cimport Splice
 from pymosn.proxy.accept cimport ServingAcceptor
 from pymosn.stream.pool cimport ConnectionPool, Limits, PoolOptions
@@ -81,7 +82,7 @@ cdef class TcpSession(Reactive):
     @cython.locals(
         reactor=Reactor, pool=ConnectionPool, options=PoolOptions, fd=int,
         down=Connection, up=Connection, side=TcpSide, down_side=TcpSide)
-    cdef bint _connect(self, UpstreamHost host) except? 0
+    cdef bint _connect(self, UpstreamHost host, TlsFactory tls) except? 0
     @cython.locals(host=UpstreamHost)
     cdef void _connect_failed(self)
     cdef void _refuse(self, int reason)

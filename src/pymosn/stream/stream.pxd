@@ -1,6 +1,7 @@
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive
+from pymosn.network.secure cimport TlsLayer
 
 
 cdef class StreamReceiver(Reactive):
@@ -30,6 +31,7 @@ cdef class ConnectionInfo:
     cdef public bytes local
     cdef public str protocol
     cdef readonly object listener
+    cdef public TlsLayer tls
     cdef public bytes peer_ip
     cdef public bytes peer_text, local_text
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from pymosn.message import Head, RequestHead, ResponseHead
 from pymosn.network.connection import Connection, Handler
 from pymosn.network.reactor import Reactive
+from pymosn.network.secure import TlsLayer
 
 # Why an exchange, or one attempt of it, ended early.
 DOWNSTREAM_CLOSED: Final = 1
@@ -249,6 +250,7 @@ class ConnectionInfo:
     local: bytes
     protocol: str
     listener: Any
+    tls: "TlsLayer | None"
     peer_ip: bytes | None
     peer_text: bytes | None
     local_text: bytes | None
@@ -256,12 +258,16 @@ class ConnectionInfo:
     def __init__(
         self, identity: int, peer: bytes, local: bytes, protocol: str, listener: object
     ) -> None:
-        """``peer`` and ``local`` are packed addresses; ``listener`` its runtime object."""
+        """``peer`` and ``local`` are packed addresses; ``listener`` its runtime object.
+
+        ``tls`` is set when a handshake is done, and outlives the connection.
+        """
         self.id = identity
         self.peer = peer
         self.local = local
         self.protocol = protocol
         self.listener = listener
+        self.tls = None
         self.peer_ip = None
         self.peer_text = None
         self.local_text = None

@@ -23,6 +23,7 @@ class UpstreamHost:
     weight: int
     metadata: Any
     healthy: bool
+    secure: bool
     active: int
     current_weight: float
 
@@ -35,8 +36,11 @@ class UpstreamHost:
         weight: int = 1,
         metadata: dict[str, str] | None = None,
         healthy: bool = True,
+        secure: bool = False,
     ) -> None:
-        """``make_pool`` returns a pool whose connections speak the named protocol."""
+        """``make_pool`` returns a pool whose connections speak the named protocol; ``secure``:
+        over TLS."""
+        self.secure = secure
         self.address = address
         self._make_pool = make_pool
         self._pools = {}
