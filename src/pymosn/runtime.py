@@ -187,7 +187,7 @@ class Runtime:
         """Encrypt session tickets with the first of ``keys`` and accept those of all; without
         any, this worker's tickets are good for itself only."""
         self._ticket_keys = keys
-        if self._tls is not None:
+        if self._tls is not None and keys:
             self._tls.tickets.replace(keys)
 
     def apply(self, snapshot: model.Snapshot, sockets: Mapping[str, Sequence[int]]) -> None:
@@ -487,6 +487,7 @@ class Runtime:
             ProxyOptions(
                 settings.retry_buffer_bytes, http1.forwarded_headers, http1.via.encode(),
                 http1.request_id, http1.server_name.encode(), settings.upstream_protocol,
+                http1.forward_client_cert,
             ),
             plan.routes.get(settings.router), self.clusters, service.filters,
             service.access_logs,

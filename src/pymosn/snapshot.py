@@ -325,6 +325,8 @@ class Http1Options(Struct, frozen=True):
     """The pseudonym to append to ``Via``; empty: none."""
     request_id: bool = False
     """Set ``X-Request-Id`` when the request has none."""
+    forward_client_cert: str = ""
+    """``X-Forwarded-Client-Cert``: ``sanitize``, ``append``, ``set``; else it stays as it came."""
     server_name: str = ""
     """Replaces ``Server`` in responses; empty: what the origin sent."""
 

@@ -81,6 +81,7 @@ FACTS: Final = (
     "alpn",
     "server_name",
     "resumed",
+    "peer_verified",
     "peer_subject",
     "peer_issuer",
     "peer_serial",
@@ -90,4 +91,5 @@ FACTS: Final = (
     "peer_uri_san",
     "peer_certificate",
 )
-"""``peer_certificate`` is PEM, percent-encoded; the names of a SAN are joined by commas."""
+"""``peer_certificate`` is PEM, percent-encoded; the names of a SAN are joined by commas, and what
+is not printable ASCII is not among them."""

@@ -1219,7 +1219,11 @@ cdef class TlsSession(TlsLayer):
         if name == "resumed":
             return b"true" if SSL_session_reused(self._ssl) else b"false"
         peer = SSL_get0_peer_certificate(self._ssl)
-        return None if peer == NULL else _certificate_fact(peer, name)
+        if peer == NULL:
+            return None
+        if name == "peer_verified":
+            return b"true" if SSL_get_verify_result(self._ssl) == X509_V_OK else b"false"
+        return _certificate_fact(peer, name)
 
     # -- for tests, which have no reactor's event to wait for ---------------------------------------
 
@@ -1329,7 +1333,8 @@ cdef list _certificate_names(X509 *certificate):
 
 
 cdef list _alternative_names(X509 *certificate, int wanted):
-    """Return the SANs of one kind."""
+    """Return the SANs of one kind.  What is not printable ASCII is no name, and could forge
+    headers and log lines."""
     cdef GENERAL_NAMES *names = <GENERAL_NAMES *>X509_get_ext_d2i(
         certificate, NID_subject_alt_name, NULL, NULL)
     cdef list found = []
@@ -1340,7 +1345,9 @@ cdef list _alternative_names(X509 *certificate, int wanted):
     for index in range(sk_GENERAL_NAME_num(names)):
         value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, index), &kind)
         if kind == wanted:
-            found.append(_string(<ASN1_STRING *>value))
+            name = _string(<ASN1_STRING *>value)
+            if name.isascii() and name.decode().isprintable() and b" " not in name:
+                found.append(name)
     GENERAL_NAMES_free(names)
     return found
 
@@ -1380,12 +1387,17 @@ cdef bytes _certificate_fact(X509 *certificate, str name):
     if name == "peer_not_after":
         return b"%d" % _seconds(X509_get0_notAfter(certificate))
     if name == "peer_dns_san":
-        return b",".join(_alternative_names(certificate, GEN_DNS)) or None
+        return _listed(_alternative_names(certificate, GEN_DNS))
     if name == "peer_uri_san":
-        return b",".join(_alternative_names(certificate, GEN_URI)) or None
+        return _listed(_alternative_names(certificate, GEN_URI))
     if name == "peer_certificate":
         return _encoded(certificate)
     return None
+
+
+cdef bytes _listed(list names):
+    """Join names by commas; one inside a name cannot make two of it."""
+    return b",".join([name.replace(b",", b"%2C") for name in names]) or None
 
 
 cdef bytes _serial(X509 *certificate):

@@ -2,6 +2,7 @@ cimport cython
 
 from pymosn.message cimport RequestHead
 from pymosn.network.reactor cimport Reactor
+from pymosn.network.secure cimport TlsLayer
 from pymosn.observe.accesslog cimport AccessLog
 from pymosn.observe.metrics cimport DownstreamStats
 from pymosn.proxy.downstream cimport ProxyStream
@@ -13,7 +14,11 @@ from pymosn.upstream.balancer cimport Random
 cdef int _FAILED_FLAGS
 
 
+cpdef bytes client_cert_element(TlsLayer tls)
+
+
 cdef class ProxyOptions:
+    cdef readonly str client_cert
     cdef readonly Py_ssize_t retry_buffer
     cdef readonly bint forwarded_headers, request_id
     cdef readonly bytes via, server_name
@@ -51,4 +56,6 @@ cdef class HttpProxy(StreamFactory):
     cdef void stream_finished(self, ProxyStream stream)
     cdef void filter_failed(self, Hook hook, object error)
     cdef void _add_forwarded(self, RequestHead request, ConnectionInfo connection)
+    @cython.locals(tls=TlsLayer)
+    cdef void _forward_client_cert(self, RequestHead request, ConnectionInfo connection)
     cdef bytes _request_id(self)
