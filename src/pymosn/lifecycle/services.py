@@ -107,7 +107,8 @@ class Administered:
             addresses = [item["address"] for item in supervisor.listeners()]
             add_meta(families, self.version(), self.state(), addresses)
         for used in supervisor.configuration.certificates.used:
-            labels = {used.owner: used.name, "certificate": ",".join(used.facts.names[:3])}
+            names = ",".join(used.facts.names[:3])
+            labels = {used.owner: used.name, "certificate": names, "key": used.facts.key_type}
             families.add("tls_certificate_not_after_seconds", GAUGE, labels, used.facts.not_after)
         if sink.runtime_metrics:
             add_runtime_metrics(families)
