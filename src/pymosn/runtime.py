@@ -125,8 +125,11 @@ class TlsProvider:
     def client(self, settings: model.TlsClient, server_name: str, cluster: str) -> TlsFactory:
         """Return the TLS towards one host of a cluster; raises ``ValueError``."""
         stats = TlsStats(self._slots, settings.stats_slot)
-        context = self._context(settings.context)
         name = f"cluster {cluster}"
+        try:
+            context = self._context(settings.context)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
         return self._tls.TlsClient(self._buffers, context, settings, server_name, stats, name)
 
     def keep_only(self, snapshot: model.Snapshot) -> None:

@@ -205,8 +205,6 @@ class TlsContext(Struct, frozen=True):
     """TLS 1.3, likewise."""
     groups: str = ""
     """Key exchange, OpenSSL's names joined by ``:``; empty: X25519 and the NIST curves."""
-    place: str = ""
-    """Where this was configured, for errors."""
 
 
 class TlsServer(Struct, frozen=True):
@@ -325,10 +323,10 @@ class Http1Options(Struct, frozen=True):
     """The pseudonym to append to ``Via``; empty: none."""
     request_id: bool = False
     """Set ``X-Request-Id`` when the request has none."""
-    forward_client_cert: str = ""
-    """``X-Forwarded-Client-Cert``: ``sanitize``, ``append``, ``set``; else it stays as it came."""
     server_name: str = ""
     """Replaces ``Server`` in responses; empty: what the origin sent."""
+    forward_client_cert: str = ""
+    """``X-Forwarded-Client-Cert``: ``sanitize``, ``append``, ``set``; else it stays as it came."""
 
 
 class HttpProxy(Struct, frozen=True, tag="proxy"):

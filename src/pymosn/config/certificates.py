@@ -12,6 +12,8 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
+from pymosn.snapshot import TlsContext
+
 INLINE_MARK: Final = "-----BEGIN"
 LARGEST: Final = 1 << 20
 """Bytes of a file."""
@@ -41,6 +43,9 @@ class Checks(Protocol):
 
     def authorities(self, text: str) -> None:
         """Raise ``ValueError`` when a text has no CA certificates."""
+
+    def context(self, context: TlsContext) -> None:
+        """Raise ``ValueError`` when TLS cannot be spoken as ``context`` says."""
 
 
 class Provider(Protocol):
@@ -155,6 +160,14 @@ class Certificates:
         if self.checks is not None:
             try:
                 self.checks.authorities(text)
+            except ValueError as error:
+                raise CertificateError(str(error)) from error
+
+    def context(self, context: TlsContext) -> None:
+        """Check a whole context; raises ``CertificateError``."""
+        if self.checks is not None:
+            try:
+                self.checks.context(context)
             except ValueError as error:
                 raise CertificateError(str(error)) from error
 

@@ -189,8 +189,7 @@ class TlsCompiler:
         ciphers, suites = self._ciphers(context.cipher_suites, f"{path}.cipher_suites")
         if oldest in OLD_VERSIONS and not ciphers:
             ciphers = list(_OLD)
-        file, where = self.source.locate(path)
-        return snapshot.TlsContext(
+        compiled = snapshot.TlsContext(
             certificates=certificates,
             server_names=[context.server_name] if context.server_name else [],
             ca=self._authorities(context, f"{path}.ca_cert") if verify != "none" else "",
@@ -202,8 +201,12 @@ class TlsCompiler:
             ciphers=":".join(ciphers),
             suites=":".join(suites),
             groups=self._groups(context.ecdh_curves, f"{path}.ecdh_curves"),
-            place=f"{file}: {where}" if file else where,
         )
+        try:
+            self.certificates.context(compiled)
+        except CertificateError as error:
+            raise self.source.error(path, str(error)) from error
+        return compiled
 
     def _certificate(
         self, context: model.TlsContext, path: str, facts: list[Facts]
@@ -327,5 +330,5 @@ def _same_but_for_key(one: _Made, other: _Made) -> bool:
     new = other.facts[0]
     if any(f.key_type == new.key_type or set(f.names) != set(new.names) for f in one.facts):
         return False
-    first = structs.replace(one.context, certificates=[], place="")
-    return first == structs.replace(other.context, certificates=[], place="")
+    first = structs.replace(one.context, certificates=[])
+    return first == structs.replace(other.context, certificates=[])

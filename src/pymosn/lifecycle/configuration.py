@@ -15,7 +15,7 @@ from pymosn.config.source import Finding
 from pymosn.config.support import Capabilities
 from pymosn.extension.registry import Registry
 from pymosn.observe.metrics import SlotTable
-from pymosn.snapshot import Snapshot
+from pymosn.snapshot import Snapshot, TlsContext
 
 Loader = Callable[[], LoadedConfig]
 
@@ -79,6 +79,12 @@ class OpenSslChecks:
         from pymosn.network.tls import read_authorities  # noqa: PLC0415  takes megabytes
 
         read_authorities(text)
+
+    def context(self, context: TlsContext) -> None:
+        """Raise ``ValueError`` when TLS cannot be spoken as ``context`` says."""
+        from pymosn.network.tls import check_context  # noqa: PLC0415  takes megabytes
+
+        check_context(context)
 
 
 def capabilities_of(registry: Registry) -> Capabilities:

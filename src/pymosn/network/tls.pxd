@@ -40,7 +40,6 @@ cdef class TicketKeys:
 
 cdef class TlsContext:
     cdef SSL_CTX *_ctx
-    cdef readonly str place
     cdef readonly tuple names
     cdef readonly tuple alpn
     cdef bytes _alpn_wire

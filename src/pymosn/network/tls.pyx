@@ -27,6 +27,8 @@ import os
 import time
 import urllib.parse
 
+from msgspec import structs
+
 from pymosn.network.address import text as address_text
 
 
@@ -364,6 +366,16 @@ def read_authorities(text):
     return len(_read_chain(text.encode(), "the CA certificate"))
 
 
+def check_context(settings):
+    """Raise ``TlsError`` when no ``TlsContext`` can be made of a ``snapshot.TlsContext``.
+
+    The system's roots are not read for that.
+    """
+    if not settings.ca:
+        settings = structs.replace(settings, verify="none")
+    TlsContext(settings, False)
+
+
 def new_ticket_key():
     """Return a random key for ``TicketKeys``."""
     return os.urandom(TICKET_KEY)
@@ -517,15 +529,11 @@ cdef class TlsContext:
     def __init__(self, settings, bint server):
         """``settings`` is a ``snapshot.TlsContext``; raises ``TlsError``."""
         self.server = server
-        self.place = settings.place
         self._peer_names = frozenset([name.lower().encode() for name in settings.peer_names])
         self._ctx = SSL_CTX_new(TLS_server_method() if server else TLS_client_method())
         if self._ctx == NULL:
             raise TlsError(_reason())
-        try:
-            self._configure(settings)
-        except TlsError as error:
-            raise TlsError(f"{self.place}: {error}" if self.place else str(error)) from None
+        self._configure(settings)
 
     def __dealloc__(self):
         cdef size_t certificate
@@ -706,7 +714,7 @@ cdef class TlsServer(TlsFactory):
         self.name = name
         self._inspector = settings.inspector
         self._timeout = settings.handshake_timeout
-        self.contexts = [TlsContext(item, True) for item in settings.contexts]
+        self.contexts = [self._context(item) for item in settings.contexts]
         if not self.contexts:
             raise TlsError("there is no TLS context")
         self._by_name = {}
@@ -716,6 +724,12 @@ cdef class TlsServer(TlsFactory):
         if len(self.contexts) > 1:
             context = self.contexts[0]
             SSL_CTX_set_client_hello_cb(context._ctx, _on_client_hello, <void *>self)
+
+    def _context(self, settings):
+        try:
+            return TlsContext(settings, True)
+        except TlsError as error:
+            raise TlsError(f"{self.name}: {error}") from None
 
     cdef TlsLayer layer(self):
         cdef TlsSession session = TlsSession.__new__(TlsSession)
