@@ -22,13 +22,15 @@ from pymosn.network.reactor import Reactor
 from pymosn.network.secure import TlsFactory
 from pymosn.observe.accesslog import AccessLog
 from pymosn.observe.metrics import ClusterStats, DownstreamStats, Slots, TlsStats, UpstreamStats
+from pymosn.protocol.http2.options import Http2Options
 from pymosn.proxy.accept import ConnectionIds, HttpAcceptor
 from pymosn.proxy.filters import FilterChain, build_filter
 from pymosn.proxy.http import HttpProxy, ProxyOptions
 from pymosn.proxy.tcp import TcpAcceptor
 from pymosn.router.table import RouteTable
 from pymosn.stream.http1_client import Http1Pool
-from pymosn.stream.http1_server import ServerOptions
+from pymosn.stream.http2_client import Http2Pool
+from pymosn.stream.options import ServerOptions
 from pymosn.stream.pool import ConnectionPool, Limits, PoolOptions
 from pymosn.upstream.balancer import BALANCERS, Random
 from pymosn.upstream.cluster import UpstreamCluster
@@ -42,7 +44,7 @@ FLUSH_SECONDS = 1.0
 
 
 POOLS: Final[MappingProxyType[str, type[ConnectionPool]]] = MappingProxyType(
-    {"Http1": Http1Pool, "TCP": ConnectionPool}
+    {"Http1": Http1Pool, "Http2": Http2Pool, "TCP": ConnectionPool}
 )
 """What can be spoken with upstreams."""
 
@@ -481,7 +483,8 @@ class Runtime:
             ServerOptions(
                 http1.max_header_bytes, http1.max_headers, http1.max_body_bytes,
                 listener.idle_timeout, http1.header_timeout, http1.body_timeout,
-                http1.max_requests_per_connection,
+                http1.max_requests_per_connection, _http2_server(settings.http2),
+                "Http2" in settings.protocols,
             ),
             tuple(settings.protocols), fallback,
         )
@@ -525,4 +528,13 @@ def _same_transport(old: model.Cluster, new: model.Cluster) -> bool:
         and old.max_requests_per_connection == new.max_requests_per_connection
         and old.mark == new.mark
         and old.tls == new.tls
+    )
+
+
+def _http2_server(options: model.Http2Options) -> Http2Options:
+    return Http2Options(
+        True, options.max_concurrent_streams, options.stream_window_bytes,
+        options.connection_window_bytes, options.max_frame_bytes,
+        max_header_bytes=options.max_header_bytes, max_fields=options.max_headers,
+        enable_connect_protocol=options.connect_protocol,
     )

@@ -102,7 +102,7 @@ class Forward(Struct, frozen=True, tag="forward"):
     """One entry means no draw; empty means ``cluster_variable``."""
     cluster_variable: str = ""
     upstream_protocol: str = ""
-    """Empty or ``Auto``: the downstream's protocol."""
+    """Empty: what the listener says."""
     timeout: float = 60.0
     """Seconds for the whole exchange, retries included; 0 means none."""
     idle_timeout: float = 0.0
@@ -329,6 +329,22 @@ class Http1Options(Struct, frozen=True):
     """``X-Forwarded-Client-Cert``: ``sanitize``, ``append``, ``set``; else it stays as it came."""
 
 
+class Http2Options(Struct, frozen=True):
+    """Limits of the HTTP/2 server side (design §8)."""
+
+    max_concurrent_streams: int = 128
+    stream_window_bytes: int = 262144
+    """How far a client may send ahead on a stream."""
+    connection_window_bytes: int = 1 << 20
+    """The same for all streams of a connection."""
+    max_frame_bytes: int = 16384
+    max_header_bytes: int = 65536
+    """The decoded fields of a head, each with 32 bytes of overhead. Beyond: 431."""
+    max_headers: int = 100
+    connect_protocol: bool = True
+    """Accept extended CONNECT (RFC 8441: WebSocket over HTTP/2)."""
+
+
 class HttpProxy(Struct, frozen=True, tag="proxy"):
     """The ``proxy`` network filter: L7 (spec §1.5)."""
 
@@ -338,6 +354,7 @@ class HttpProxy(Struct, frozen=True, tag="proxy"):
     """What to speak with upstreams where the route does not say; empty: the downstream's."""
     router: str = ""
     http1: Http1Options = Http1Options()
+    http2: Http2Options = Http2Options()
     fallback: bool = False
     """Hand what is none of ``protocols`` to the TCP proxy that follows."""
     retry_buffer_bytes: int = 65536

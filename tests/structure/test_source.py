@@ -10,6 +10,7 @@ HOT = ("network", "protocol", "stream", "router", "upstream", "proxy")
 NOT_COMPILED = (
     "pymosn.network.address",  # text for people, and addresses from the configuration
     "pymosn.network.loop",  # a subclass of asyncio's loop: Python calls Python there
+    "pymosn.protocol.http2.errors",  # numbers
     "pymosn.router.pattern",  # compiles expressions when a table is built
     "pymosn.proxy.tcp_routes",  # once a connection, and mostly the standard library
 )

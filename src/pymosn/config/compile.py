@@ -44,7 +44,9 @@ def compile_snapshot(
         clusters = ClusterCompiler(where, slots, can, resolve, workers, tls).compile(
             config.cluster_manager
         )
-        routes = RouteCompiler(where, clusters.keys(), open_ended=open_ended)
+        routes = RouteCompiler(
+            where, clusters.keys(), can.protocols, open_ended=open_ended
+        )
         routers: dict[str, snapshot.Router] = {}
         listeners: list[snapshot.Listener] = []
         for index, server in enumerate(config.servers):

@@ -11,7 +11,7 @@ from pymosn.config import model
 from pymosn.config.address import parse_listen, parse_network, parse_ports
 from pymosn.config.clusters import Resolved, is_name, worker_share
 from pymosn.config.source import Source
-from pymosn.config.support import Capabilities
+from pymosn.config.support import Capabilities, upstream_protocol
 from pymosn.config.tls import TlsCompiler
 from pymosn.config.values import Duration
 from pymosn.observe.metrics import DOWNSTREAM, SlotTable
@@ -26,6 +26,9 @@ DEFAULT_LOG_FORMAT: Final = (
     "%upstream_host%"
 )
 """MOSN's default, two spaces and the repeated code included (spec §5.6)."""
+
+MAX_WINDOW: Final = (1 << 31) - 1
+"""The largest window that HTTP/2 knows."""
 
 _NETWORKS: Final = ("tcp", "udp", "unix")
 _DEVICES: Final = MappingProxyType({"/dev/stdout": "stdout", "/dev/stderr": "stderr"})
@@ -192,8 +195,13 @@ class ListenerCompiler:
         self._check_client_cert(proxy.extend_config, path)
         return snapshot.HttpProxy(
             protocols=self.can.protocols_of(proxy),
+            upstream_protocol=upstream_protocol(
+                self.source, proxy.upstream_protocol, f"{path}.upstream_protocol",
+                self.can.protocols,
+            ),
             router=router,
             http1=_http1(proxy.extend_config),
+            http2=_http2(proxy.extend_config),
             fallback=proxy.fallback_for_unknown_protocol,
             retry_buffer_bytes=int(proxy.retry_buffer_bytes),
         )
@@ -329,4 +337,17 @@ def _http1(extend: model.ExtendConfig | None) -> snapshot.Http1Options:
         request_id=options.request_id,
         server_name=options.server_name,
         forward_client_cert=options.forward_client_cert,
+    )
+
+
+def _http2(extend: model.ExtendConfig | None) -> snapshot.Http2Options:
+    """Return the options under ``Http2``."""
+    options = (extend or model.ExtendConfig()).http2 or model.Http2Config()
+    return snapshot.Http2Options(
+        max_concurrent_streams=options.max_concurrent_streams or 128,
+        stream_window_bytes=min(max(int(options.stream_window), 65535), MAX_WINDOW),
+        connection_window_bytes=min(max(int(options.connection_window), 65535), MAX_WINDOW),
+        max_header_bytes=int(options.max_header_size) or 65536,
+        max_headers=options.max_headers or 100,
+        connect_protocol=options.connect_protocol,
     )

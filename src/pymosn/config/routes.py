@@ -9,6 +9,7 @@ from pymosn.config import model
 from pymosn.config.domains import DomainTable
 from pymosn.config.regex import to_python
 from pymosn.config.source import Source
+from pymosn.config.support import upstream_protocol
 
 DEFAULT_TIMEOUT: Final = 60.0
 DEFAULT_RETRIES: Final = 1
@@ -34,8 +35,17 @@ _HeaderCarrier = model.RouteAction | model.VirtualHost | model.RouterConfig
 class RouteCompiler:
     """Compiles the route tables of one model."""
 
-    def __init__(self, source: Source, clusters: Collection[str], *, open_ended: bool) -> None:
-        """``open_ended``: clusters may still come by xDS, so unknown names are allowed."""
+    def __init__(
+        self,
+        source: Source,
+        clusters: Collection[str],
+        protocols: Collection[str],
+        *,
+        open_ended: bool,
+    ) -> None:
+        """``protocols`` can be spoken with upstreams.  ``open_ended``: clusters may still come by
+        xDS, so unknown names are allowed."""
+        self.protocols = protocols
         self.source = source
         self.clusters = clusters
         self.open_ended = open_ended
@@ -145,7 +155,9 @@ class RouteCompiler:
         return snapshot.Forward(
             clusters=clusters,
             cluster_variable=variable,
-            upstream_protocol=action.upstream_protocol,
+            upstream_protocol=upstream_protocol(
+                self.source, action.upstream_protocol, f"{where}.upstream_protocol", self.protocols
+            ),
             timeout=max(0.0, timeout),
             idle_timeout=max(0.0, action.idle_timeout.seconds),
             upgrade_idle_timeout=max(0.0, action.upgrade_idle_timeout.seconds),

@@ -5,7 +5,7 @@ every part that is understood and kept but has no effect yet.  The compiler asks
 here, so that the report and the snapshot cannot disagree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -31,7 +31,7 @@ DEFAULT_BALANCER: Final = "LB_ROUNDROBIN"
 class Capabilities(Struct, frozen=True, kw_only=True):
     """What the running program can do; grows as parts of it are written."""
 
-    protocols: frozenset[str] = frozenset({"Http1"})
+    protocols: frozenset[str] = frozenset({"Http1", "Http2"})
     network_filters: frozenset[str] = frozenset({"proxy", "tcp_proxy"})
     stream_filters: frozenset[str] = frozenset()
     """Registered names; ``module:Class`` is always taken."""
@@ -56,7 +56,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
         """Return the protocols of a ``proxy`` filter that can be spoken, ``Auto`` resolved."""
         names: list[str] = []
         for name in protocol_names(proxy):
-            known = ("Http1",) if name == "Auto" else (name,)
+            known = PROTOCOLS[:-1] if name == "Auto" else (name,)
             names.extend(n for n in known if n in self.protocols and n not in names)
         return names
 
@@ -105,6 +105,16 @@ def protocol_names(proxy: model.ProxyConfig) -> list[str]:
     spelling = {name.lower(): name for name in PROTOCOLS}
     names = [part.strip() for part in text.split(",")]
     return [spelling.get(name.lower(), name) for name in names if name]
+
+
+def upstream_protocol(source: Source, text: str, path: str, spoken: Collection[str]) -> str:
+    """Return a key ``upstream_protocol`` in canonical spelling; empty for ``Auto``, and for what is
+    not among those ``spoken``.  Raises ``ConfigError`` when there is no such protocol."""
+    name = {name.lower(): name for name in PROTOCOLS}.get(text.strip().lower() or "auto")
+    if name is None:
+        expected = ", ".join(PROTOCOLS)
+        raise source.error(path, "is not a protocol", found=text, expected=expected)
+    return name if name in spoken else ""
 
 
 def tls_contexts(chain: model.FilterChain) -> Iterator[model.TlsContext]:
@@ -269,8 +279,9 @@ class _Report:
         key = f"{path}.config.downstream_protocol"
         if missing:
             self._add(key, f"not supported yet: {', '.join(missing)}")
-        if "Auto" in names and self.can.protocols == {"Http1"}:
-            self._add(key, "Auto recognises HTTP/1.1 only, so far")
+        unseen = [n for n in PROTOCOLS[:-1] if n not in self.can.protocols]
+        if "Auto" in names and unseen:
+            self._add(key, f"Auto does not recognise {', '.join(unseen)} yet")
         if config.router_handler_name not in ("", "default"):
             message = "route handlers are not supported yet; the default one is used"
             self._add(f"{path}.config.router_handler_name", message)

@@ -40,6 +40,7 @@ cdef class DownstreamStats:
     cpdef void request_finished(self, int status, long duration, long process, bint failed) noexcept
     cpdef void request_reset(self) noexcept
     cpdef void protocol_error(self) noexcept
+    cpdef void flooded(self, str flood)
 
 
 cdef class UpstreamStats:

@@ -32,6 +32,13 @@ COUNTED_STATUSES: Final = (200, 206, 302, 304, 400, 403, 404, 416, 499, 500, 502
 """The statuses that have a counter of their own (spec §9.1)."""
 
 
+HTTP2_FLOODS: Final = (
+    "resets", "settings", "pings", "empty", "priority", "window_updates", "continuations",
+    "header_block", "replies",
+)  # fmt: skip
+"""Why an HTTP/2 connection is ended with ENHANCE_YOUR_CALM; each has a counter."""
+
+
 class Layout:
     """The keys of one kind of metric set and where each lies in its run of slots."""
 
@@ -73,6 +80,7 @@ DOWNSTREAM: Final = Layout(
         ("process_time_total", COUNTER),
         *((f"request_{status}_total", COUNTER) for status in COUNTED_STATUSES),
         ("request_other_code", COUNTER),
+        *((f"http2_flood_{name}", COUNTER) for name in HTTP2_FLOODS),
     ),
 )
 
@@ -284,6 +292,10 @@ class DownstreamStats:
 
     def protocol_error(self) -> None:
         self.add(_D_PROTOCOL_ERROR, 1)
+
+    def flooded(self, flood: str) -> None:
+        """A connection was ended because of ``flood``, one of ``HTTP2_FLOODS``."""
+        self.add(DOWNSTREAM.offset(f"http2_flood_{flood}"), 1)
 
 
 class UpstreamStats:

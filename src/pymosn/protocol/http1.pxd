@@ -25,7 +25,7 @@ cdef class MessageReader:
     cdef readonly bytes data
     cdef readonly Head trailers
     cdef readonly bint complete, tunnel, keep_alive, upgrade, expect_continue
-    cdef readonly bytes upgrade_to
+    cdef readonly bytes upgrade_to, h2c_settings
     cdef readonly str error
     cdef readonly int error_status
     cdef int _state
@@ -83,6 +83,7 @@ cdef class MessageReader:
     cdef int _transfer_encoding(self, bytes value) except -2
     cdef int _connection(self, bytes value) except -2
     cdef void _upgrade(self, bytes value)
+    cdef void _offer_h2c(self, Head head)
     cdef void _te(self, bytes value)
     cdef int _expect(self, bytes value) except -2
 

@@ -101,6 +101,7 @@ class MessageReader:
     upgrade: bool
     expect_continue: bool
     upgrade_to: bytes | None
+    h2c_settings: bytes | None
     error: str
     error_status: int
     _state: int
@@ -139,6 +140,7 @@ class MessageReader:
         self.keep_alive = True
         self.upgrade = False
         self.upgrade_to = None
+        self.h2c_settings = None
         self.expect_continue = False
         self._te_trailers = False
         self.error = ""
@@ -693,6 +695,8 @@ class MessageReader:
             self.keep_alive = False
         elif head.minor == 0 and not self._keep:
             self.keep_alive = False
+        if self.upgrade_to is not None and self.is_request:
+            self._offer_h2c(head)
         if self._named is not None:
             for name in self._named:
                 if name in _NEVER_HOP_BY_HOP:
@@ -704,6 +708,16 @@ class MessageReader:
             if not self.is_request or b"h2c" not in self.upgrade_to.lower():
                 head.upgrade = self.upgrade_to
         return 0
+
+    def _offer_h2c(self, head: Head) -> None:
+        """Note an offer to go on with HTTP/2 (RFC 7540 §3.2): one ``HTTP2-Settings``, named in
+        Connection."""
+        named = self._named
+        if head.minor and self.upgrade_to == b"h2c" and named is not None:
+            if self.upgrade and b"http2-settings" in named:
+                settings = head.get_all(b"http2-settings")
+                if len(settings) == 1:
+                    self.h2c_settings = settings[0]
 
     def _check_target(self, head: Head) -> int:
         request: RequestHead = head  # type: ignore[assignment]  # only requests have a target

@@ -7,7 +7,9 @@ from pymosn.network.secure cimport TlsFactory
 from pymosn.observe.metrics cimport DownstreamStats
 from pymosn.proxy.detection cimport Detection
 from pymosn.proxy.http cimport HttpProxy
-from pymosn.stream.http1_server cimport Http1ServerConnection, ServerOptions
+from pymosn.stream.http1_server cimport Http1ServerConnection
+from pymosn.stream.http2_server cimport Http2ServerConnection
+from pymosn.stream.options cimport ServerOptions
 from pymosn.stream.stream cimport ConnectionInfo
 
 cdef Handler _NOBODY
@@ -61,5 +63,5 @@ cdef class HttpAcceptor(ServingAcceptor):
     cpdef long active(self)
     @cython.locals(detection=Detection)
     cdef void serve(self, Connection connection, ConnectionInfo info, bytes data)
-    @cython.locals(server=Http1ServerConnection)
+    @cython.locals(server=Http1ServerConnection, http2=Http2ServerConnection)
     cdef void speak(self, str protocol, Connection connection, ConnectionInfo info, bytes data)

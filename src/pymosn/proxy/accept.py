@@ -9,7 +9,9 @@ from pymosn.network.secure import TlsFactory
 from pymosn.observe.metrics import DownstreamStats
 from pymosn.proxy.detection import Detection
 from pymosn.proxy.http import HttpProxy
-from pymosn.stream.http1_server import Http1ServerConnection, ServerOptions
+from pymosn.stream.http1_server import Http1ServerConnection
+from pymosn.stream.http2_server import Http2ServerConnection
+from pymosn.stream.options import ServerOptions
 from pymosn.stream.stream import ConnectionInfo
 
 if TYPE_CHECKING:
@@ -206,6 +208,13 @@ class HttpAcceptor(ServingAcceptor):
     ) -> None:
         """Serve the connection with ``protocol``; ``data`` is what it has sent so far."""
         info.protocol = protocol
+        if protocol == "Http2":
+            http2 = Http2ServerConnection(
+                self.reactor, self.proxy, self.options, info, connection
+            )
+            self.proxy.connections.add(http2)
+            http2.begin(data)
+            return
         server = Http1ServerConnection(self.reactor, self.proxy, self.options, info, connection)
         self.proxy.connections.add(server)
         server.begin(data)

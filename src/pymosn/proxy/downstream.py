@@ -39,6 +39,7 @@ from pymosn.stream.stream import (
     UPSTREAM_CLOSED,
     UPSTREAM_OVERFLOW,
     UPSTREAM_PROTOCOL,
+    UPSTREAM_REFUSED,
     ConnectionInfo,
     Stream,
     StreamSender,
@@ -91,6 +92,7 @@ _GLOBAL_TIMEOUT = GLOBAL_TIMEOUT
 _DOWNSTREAM_CLOSED = DOWNSTREAM_CLOSED
 _UPSTREAM_CLOSED = UPSTREAM_CLOSED
 _UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
+_UPSTREAM_REFUSED = UPSTREAM_REFUSED
 _CONNECT_FAILED = CONNECT_FAILED
 _CONNECT_TIMEOUT = CONNECT_TIMEOUT
 _FILTER_FAILED = FILTER_FAILED
@@ -446,6 +448,9 @@ class ProxyStream(Stream):
                 self.free_retry_used = True
                 return self._retry(0.0)
             return False
+        if reason == _UPSTREAM_REFUSED and not self.free_retry_used:
+            self.free_retry_used = True
+            return self._retry(0.0)
         if not route.retry.failure(reason):
             return False
         if reason not in (_CONNECT_FAILED, _CONNECT_TIMEOUT) and not self._may_repeat(route):

@@ -131,6 +131,14 @@ class HttpProxy(StreamFactory):
         self.stats.protocol_error()
         log.info("%s: %s sent a bad request: %s", self.name, ip_text(connection.peer), reason)
 
+    def flooded(self, connection: ConnectionInfo, flood: str) -> None:
+        self.stats.flooded(flood)
+        log.warning("%s: %s floods with %s", self.name, ip_text(connection.peer), flood)
+
+    def connection_replaced(self, owner: object, successor: object) -> None:
+        self.connections.discard(owner)
+        self.connections.add(successor)
+
     def connection_closed(self, owner: object, read: int, written: int) -> None:
         self.connections.discard(owner)
         self.stats.connection_closed(read, written)

@@ -93,8 +93,6 @@ class RouteEntry:
     def _set_forward(self, action: snapshot.Forward) -> None:
         self.choice = ClusterChoice(action)
         self.upstream_protocol = action.upstream_protocol
-        if self.upstream_protocol.lower() == "auto":
-            self.upstream_protocol = ""
         self.timeout = action.timeout
         self.idle_timeout = action.idle_timeout
         self.upgrade_idle_timeout = action.upgrade_idle_timeout

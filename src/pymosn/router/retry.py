@@ -14,6 +14,7 @@ from pymosn.stream.stream import (
     TRY_TIMEOUT,
     UPSTREAM_CLOSED,
     UPSTREAM_PROTOCOL,
+    UPSTREAM_REFUSED,
     UPSTREAM_RESET,
 )
 
@@ -52,6 +53,7 @@ _TRY_TIMEOUT = TRY_TIMEOUT
 _UPSTREAM_CLOSED = UPSTREAM_CLOSED
 _UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
 _UPSTREAM_RESET = UPSTREAM_RESET
+_UPSTREAM_REFUSED = UPSTREAM_REFUSED
 
 
 class RetryRules:
@@ -102,6 +104,6 @@ class RetryRules:
             return self.conditions & _ON_CONNECT_FAILURE != 0
         if reason == _TRY_TIMEOUT:
             return self.conditions & _ON_TIMEOUT != 0
-        if reason in (_UPSTREAM_CLOSED, _UPSTREAM_RESET, _UPSTREAM_PROTOCOL):
+        if reason in (_UPSTREAM_CLOSED, _UPSTREAM_RESET, _UPSTREAM_PROTOCOL, _UPSTREAM_REFUSED):
             return self.conditions & _ON_RESET != 0
         return False

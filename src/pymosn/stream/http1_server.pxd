@@ -5,6 +5,8 @@ from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.network.splice cimport Splice
 from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, encode_response, last_chunk
+from pymosn.stream.http2_server cimport Http2ServerConnection
+from pymosn.stream.options cimport ServerOptions
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
 
 cdef Py_ssize_t _READ_SIZE
@@ -15,14 +17,6 @@ cdef int _DOWNSTREAM_CLOSED, _DOWNSTREAM_PROTOCOL
 cdef Py_ssize_t _PIPELINE_BYTES
 cdef long _NEVER
 cdef bytes _CRLF, _HTTPS, _METHOD_HEAD, _METHOD_CONNECT
-
-
-cdef class ServerOptions:
-    cdef readonly Py_ssize_t max_head
-    cdef readonly int max_headers
-    cdef readonly long max_body
-    cdef readonly double idle_timeout, header_timeout, body_timeout
-    cdef readonly long max_requests
 
 
 cdef class Http1ServerConnection(StreamSender):
@@ -73,6 +67,8 @@ cdef class Http1ServerConnection(StreamSender):
     cdef void _advance(self)
     @cython.locals(reader=MessageReader, request=RequestHead, method=bytes, receiver=StreamReceiver)
     cdef void _begin_exchange(self)
+    @cython.locals(reader=MessageReader, settings=bytes, successor=Http2ServerConnection)
+    cdef bint _upgrade_to_http2(self) except? 0
     @cython.locals(receiver=StreamReceiver, target=Connection)
     cdef void _splice_body(self)
     cdef void _wait_for_more(self)

@@ -6,6 +6,7 @@ upgrade, and the timeouts of its phases.  Pipelined requests wait in the reader 
 before has been answered.
 """
 
+import base64
 from typing import Final
 
 from pymosn.message import Head, ResponseHead
@@ -23,6 +24,8 @@ from pymosn.protocol.http1 import (
     last_chunk,
     reason,
 )
+from pymosn.stream.http2_server import Http2ServerConnection
+from pymosn.stream.options import ServerOptions
 from pymosn.stream.stream import (
     DOWNSTREAM_CLOSED,
     DOWNSTREAM_PROTOCOL,
@@ -32,6 +35,8 @@ from pymosn.stream.stream import (
     StreamSender,
 )
 
+MAX_SETTINGS: Final = 512
+"""Characters of ``HTTP2-Settings``."""
 PIPELINE_BYTES: Final = 65536
 """Requests received ahead of their turn; beyond, the connection is not read."""
 
@@ -51,37 +56,6 @@ _READING_HEAD = 1
 _READING_BODY = 2
 _WRITING = 3
 _WAITING = 4
-
-
-class ServerOptions:
-    """Limits and manners of the connections of one listener."""
-
-    max_head: int
-    max_headers: int
-    max_body: int
-    idle_timeout: float
-    header_timeout: float
-    body_timeout: float
-    max_requests: int
-
-    def __init__(
-        self,
-        max_head: int = 8192,
-        max_headers: int = 100,
-        max_body: int = 0,
-        idle_timeout: float = 90.0,
-        header_timeout: float = 60.0,
-        body_timeout: float = 60.0,
-        max_requests: int = 0,
-    ) -> None:
-        """Sizes in bytes, timeouts in seconds (0: none)."""
-        self.max_head = max_head
-        self.max_headers = max_headers
-        self.max_body = max_body
-        self.idle_timeout = idle_timeout
-        self.header_timeout = header_timeout
-        self.body_timeout = body_timeout
-        self.max_requests = max_requests
 
 
 class Http1ServerConnection(StreamSender):
@@ -404,10 +378,31 @@ class Http1ServerConnection(StreamSender):
             self._keep_alive = False
         self._is_head = method == _METHOD_HEAD
         self._connect = method == _METHOD_CONNECT
+        if reader.h2c_settings is not None and self.options.h2c and self._upgrade_to_http2():
+            return
         receiver = self.factory.new_stream(self, self.info)
         self._receiver = receiver
         self._expects_continue = reader.expect_continue
         receiver.on_headers(request, reader.complete)
+
+    def _upgrade_to_http2(self) -> bool:
+        """Take the offer of a request that is complete; False leaves it an HTTP/1.1 request."""
+        reader = self.reader
+        settings = decode_settings(reader.h2c_settings)  # type: ignore[arg-type]  # the caller tested
+        if settings is None or not reader.complete:
+            return False
+        self.connection.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+        )
+        self._ended = True
+        self.reactor.cancel(self._timer)
+        self.info.protocol = "Http2"
+        successor = Http2ServerConnection(
+            self.reactor, self.factory, self.options, self.info, self.connection
+        )
+        self.factory.connection_replaced(self, successor)
+        successor.upgrade(settings, reader.request, reader.take_rest())
+        return True
 
     def _splice_body(self) -> None:
         receiver = self._receiver
@@ -526,6 +521,18 @@ class Http1ServerConnection(StreamSender):
                 self.connection.resume_reading()
 
 
+def decode_settings(text: bytes) -> bytes | None:
+    """Return the payload of a SETTINGS frame from ``HTTP2-Settings``, None if it is malformed."""
+    if len(text) > MAX_SETTINGS or not _BASE64URL.issuperset(text):
+        return None
+    try:
+        payload = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    return payload if len(payload) % 6 == 0 else None
+
+
+_BASE64URL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _NEVER = 0x7FFFFFFFFFFFFFFF
 _CRLF = b"\r\n"
 _HTTPS = b"https"

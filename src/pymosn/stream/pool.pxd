@@ -4,6 +4,7 @@ from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.network.secure cimport TlsFactory, TlsLayer
 from pymosn.observe.metrics cimport UpstreamStats
+from pymosn.protocol.http2.options cimport Http2Options
 from pymosn.stream.stream cimport StreamReceiver, StreamSender
 
 cdef int _READY, _WAITING, _OVERFLOW, _CONNECT_FAILED, _CONNECT_TIMEOUT, _EINPROGRESS
@@ -67,6 +68,7 @@ cdef class PoolOptions:
     cdef readonly long max_requests
     cdef readonly int mark
     cdef readonly Py_ssize_t max_head
+    cdef readonly Http2Options http2
 
 
 cdef class ConnectionPool(Reactive):
@@ -84,7 +86,7 @@ cdef class ConnectionPool(Reactive):
     cdef bint _timer_armed
     cdef readonly bint draining
     cdef readonly long connecting
-    cdef readonly long streams_expected
+    cdef public long streams_expected
 
     cdef PooledConnection codec(self, Connection connection)
     @cython.locals(reactor=Reactor, fd=int)

@@ -14,6 +14,7 @@ from pymosn.network.connection import Connection, Handler
 from pymosn.network.reactor import Reactive, Reactor, Timer
 from pymosn.network.secure import TlsFactory
 from pymosn.observe.metrics import UpstreamStats
+from pymosn.protocol.http2.options import Http2Options
 from pymosn.stream.stream import (
     CONNECT_FAILED,
     CONNECT_TIMEOUT,
@@ -201,6 +202,7 @@ class PoolOptions:
     max_requests: int
     mark: int
     max_head: int
+    http2: "Http2Options"
 
     def __init__(
         self,
@@ -209,6 +211,7 @@ class PoolOptions:
         max_requests: int = 0,
         mark: int = 0,
         max_head: int = 65536,
+        http2: Http2Options | None = None,
     ) -> None:
         """Timeouts in seconds, 0: none; ``max_requests`` a connection, 0: any."""
         self.connect_timeout = connect_timeout
@@ -216,6 +219,7 @@ class PoolOptions:
         self.max_requests = max_requests
         self.mark = mark
         self.max_head = max_head
+        self.http2 = http2 or Http2Options(False)
 
 
 class ConnectionPool(Reactive):

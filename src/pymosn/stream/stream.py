@@ -31,6 +31,8 @@ NO_ROUTE: Final = 12
 TERMINATED: Final = 13
 IDLE_TIMEOUT: Final = 14
 FILTER_FAILED: Final = 15
+UPSTREAM_REFUSED: Final = 16
+"""The upstream has not processed the request: it may be sent again, whatever it is."""
 
 # Response flags (spec §4.2).
 NO_HEALTHY_UPSTREAM: Final = 0x2
@@ -83,6 +85,7 @@ FAILURES: Final = MappingProxyType(
         TERMINATED: Failure("terminated by a filter", 500, DOWNSTREAM_TERMINATE),
         IDLE_TIMEOUT: Failure("idle timeout", 504, UPSTREAM_REQUEST_TIMEOUT),
         FILTER_FAILED: Failure("filter failed", 500, 0),
+        UPSTREAM_REFUSED: Failure("upstream refused the stream", 503, UPSTREAM_REMOTE_RESET),
     }
 )
 
@@ -282,6 +285,12 @@ class StreamFactory(Reactive):
 
     def protocol_error(self, connection: ConnectionInfo, status: int, reason: str) -> None:
         """The peer broke the protocol; it is being answered with ``status``."""
+
+    def flooded(self, connection: ConnectionInfo, flood: str) -> None:
+        """The peer was cut off because it made us work without asking for anything."""
+
+    def connection_replaced(self, owner: object, successor: object) -> None:
+        """A connection of this factory goes on with another protocol."""
 
     def connection_closed(self, owner: object, read: int, written: int) -> None:
         """A connection of this factory is gone after ``read`` and ``written`` bytes."""

@@ -370,7 +370,8 @@ def test_protocols() -> None:
         got = compiled(whole(filters=[{"type": "proxy", "config": config}]))
         return [p for x in got.listeners for f in x.filters for p in f.protocols]  # type: ignore[union-attr]
 
-    assert protocols("Auto") == ["Http1"]
+    assert protocols("Auto") == ["Http1", "Http2"]
+    assert protocols("http2") == ["Http2"]
     assert protocols("bolt, http1") == ["Http1"]
     assert protocols("X", sub_protocol="Http1") == ["Http1"]
     assert protocols("bolt") == []

@@ -45,6 +45,18 @@ class Http2Config(Section):
 
     http2_use_stream: bool = False
     """MOSN: stream bodies. pymosn always streams."""
+    max_concurrent_streams: Uint = 128
+    """pymosn: exchanges that a client may have under way on a connection."""
+    stream_window: Bytes = Bytes(262144)
+    """pymosn: bytes that a client may send ahead on a stream."""
+    connection_window: Bytes = Bytes(1 << 20)
+    """pymosn: bytes that a client may send ahead on all streams of a connection."""
+    max_header_size: Bytes = Bytes(65536)
+    """pymosn: bytes of a request's decoded fields, with 32 more for each; beyond: 431."""
+    max_headers: Uint = 100
+    """pymosn: header fields of a request; beyond: 431."""
+    connect_protocol: bool = True
+    """pymosn: accept extended CONNECT, which is how WebSocket comes over HTTP/2."""
 
 
 class BoltConfig(Section):
@@ -96,7 +108,9 @@ class ProxyConfig(Section):
     """``Http1``, ``Http2``, ``bolt``, ...; several with commas; ``Auto``: whichever is spoken.
     Required."""
     upstream_protocol: str = ""
-    """Accepted for MOSN's sake; the route's ``upstream_protocol`` counts."""
+    """What is spoken with upstreams where the route does not say: ``Http1``, ``Http2``, or
+    ``Auto`` (also when empty), which is what the client speaks, or what a cluster with TLS
+    chooses."""
     fallback_for_unknown_protocol: bool = False
     """Hand connections whose protocol is not recognised to the next filter."""
     router_config_name: str = ""

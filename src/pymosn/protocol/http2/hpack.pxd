@@ -1,0 +1,159 @@
+cimport cython
+
+from pymosn.protocol.http2.huffman cimport decode as decode_huffman
+from pymosn.protocol.http2.huffman cimport decoded_bound, encode, encoded_size
+
+cdef bint _COMPILED
+cdef int _OK, _TOO_LARGE, _COMPRESSION_ERROR
+cdef int _REGULAR, _NO_TRAILER, _X_MOSN, _COOKIE, _HOST, _CONTENT_LENGTH, _TE
+cdef int _METHOD, _SCHEME, _AUTHORITY, _PATH, _STATUS, _PROTOCOL, _BAD
+cdef int _MAX_INTEGER_OCTETS, _MAX_SIZE_UPDATES
+cdef Py_ssize_t _MAX_SCRATCH, _MAX_REMEMBERED, _MAX_REMEMBERED_BYTES, _MAX_LINE, _SHORT_COOKIE
+cdef bytes _NAME, _TOKEN, _VALUE, _TARGET, _HOST_BYTES, _DIGITS
+cdef bytes _GET, _POST, _SLASH, _HTTP, _HTTPS, _TRAILERS, _N_TE, _N_COOKIE, _TE_LINE
+cdef bytes _LITERAL_PATH
+cdef tuple _STATIC, _OCTETS, _INDEXED
+
+
+@cython.no_gc
+cdef class TableEntry:
+    cdef readonly Py_ssize_t size
+
+
+@cython.final
+@cython.no_gc
+cdef class Field(TableEntry):
+    cdef readonly bytes name
+    cdef readonly bytes line
+    cdef readonly int kind
+    cdef int name_kind
+    cdef bytes _value
+
+    @cython.locals(raw='const unsigned char *')
+    cpdef bytes content(self)
+
+
+@cython.final
+cdef class DynamicTable:
+    cdef list entries
+    cdef Py_ssize_t first
+    cdef readonly Py_ssize_t size, limit
+    cdef readonly long inserted
+
+    cpdef bint insert(self, TableEntry entry) except -1
+    cpdef void resize(self, Py_ssize_t limit)
+    @cython.locals(entries=list, first=Py_ssize_t, entry=TableEntry)
+    cpdef void evict(self, Py_ssize_t limit)
+
+
+@cython.final
+cdef class HpackDecoder:
+    cdef readonly list fields
+    cdef public Py_ssize_t max_list_size, max_fields
+    cdef DynamicTable _table
+    cdef Py_ssize_t _allowed, _required
+    cdef Py_ssize_t _at
+    cdef bytearray _scratch
+
+    cpdef void set_max_table_size(self, Py_ssize_t size)
+    cpdef Py_ssize_t table_size(self)
+    cpdef int decode(self, bytes block) except -1
+    @cython.locals(
+        raw='const unsigned char *', table=DynamicTable, entries=list, static=tuple, fields=list,
+        budget=Py_ssize_t, count=Py_ssize_t, at=Py_ssize_t, index=long, position=Py_ssize_t,
+        field=Field)
+    cpdef int decode_part(self, bytes data, Py_ssize_t start, Py_ssize_t end) except -1
+    @cython.locals(updates=int, size=long)
+    cdef Py_ssize_t _size_updates(
+        self, const unsigned char *raw, Py_ssize_t at, Py_ssize_t end) except -2
+    @cython.locals(at=Py_ssize_t, last=Py_ssize_t, shift=int, octet=long)
+    cdef long _integer(self, const unsigned char *raw, Py_ssize_t end, long value) noexcept
+    @cython.locals(mask=int, index=long, named=Field, field=Field)
+    cdef Field _literal(self, const unsigned char *raw, Py_ssize_t end, long first)
+    @cython.locals(table=DynamicTable, position=Py_ssize_t, found=Field)
+    cdef Field _named(self, long index)
+    @cython.locals(
+        name=bytes, kind=int, size=Py_ssize_t, out='unsigned char *', text='const unsigned char *',
+        index=Py_ssize_t, start=Py_ssize_t, stop=Py_ssize_t, field=Field)
+    cdef Field _with_name(self, const unsigned char *raw, Py_ssize_t end, Field named)
+    @cython.locals(
+        size=Py_ssize_t, out='unsigned char *', name=bytes, kind=int, stop=Py_ssize_t)
+    cdef Field _with_new_name(self, const unsigned char *raw, Py_ssize_t end)
+    @cython.locals(start=Py_ssize_t, stop=Py_ssize_t, out='unsigned char *', field=Field)
+    cdef Field _complete(
+        self, const unsigned char *raw, Py_ssize_t end, bytes name, int kind, Py_ssize_t size)
+    @cython.locals(
+        at=Py_ssize_t, first=int, size=long, out='unsigned char *', index=Py_ssize_t)
+    cdef Py_ssize_t _string(
+        self, const unsigned char *raw, Py_ssize_t end, Py_ssize_t to) except -2
+    @cython.locals(missing=Py_ssize_t)
+    cdef int _reserve(self, Py_ssize_t size) except -1
+
+
+@cython.final
+@cython.no_gc
+cdef class Line(TableEntry):
+    cdef bytes line
+    cdef bytes literal
+    cdef bint indexable
+    cdef long number
+
+
+@cython.final
+cdef class HpackEncoder:
+    cdef readonly Py_ssize_t max_table_size
+    cdef DynamicTable _table
+    cdef dict _lines
+    cdef Py_ssize_t _learned, _learned_bytes, _lowest
+    cdef bytes _authority
+    cdef Line _authority_line, _te
+    cdef bytes _run, _run_block
+
+    cpdef void peer_table_size(self, Py_ssize_t size)
+    cpdef Py_ssize_t table_size(self)
+    @cython.locals(parts=list, limit=Py_ssize_t)
+    cpdef list begin(self)
+    cpdef void encode_method(self, bytes method, list parts)
+    cpdef void encode_scheme(self, bytes scheme, list parts)
+    cpdef void encode_authority(self, bytes authority, list parts)
+    @cython.locals(size=Py_ssize_t)
+    cpdef void encode_path(self, bytes path, list parts)
+    cpdef void encode_status(self, int status, list parts)
+    cpdef void encode_te(self, list parts)
+    @cython.locals(
+        table=DynamicTable, known=dict, size=Py_ssize_t, mark=Py_ssize_t, again=bint,
+        inserted=long, raw='const unsigned char *', at=Py_ssize_t, start=Py_ssize_t, line=bytes,
+        entry=Line)
+    cpdef void encode_lines(self, bytes lines, list parts)
+    @cython.locals(entry=Line)
+    cpdef Line encode_line(self, bytes line, list parts)
+    @cython.locals(table=DynamicTable, age=long)
+    cdef void _append(self, Line entry, list parts)
+    @cython.locals(name=bytes, value=bytes, index=Py_ssize_t)
+    cdef void _insert(self, Line entry, list parts)
+    @cython.locals(name=bytes, value=bytes, entry=Line)
+    cdef Line _learn(self, bytes line, list parts)
+    @cython.locals(entry=Line, index=Py_ssize_t, never=bint, literal=bytes)
+    cdef Line _line(self, bytes line, bytes name, bytes value)
+    @cython.locals(table=DynamicTable, index=Py_ssize_t, entry=Line)
+    cdef void _forget(self)
+
+
+cdef bytes _piece(const unsigned char *raw, Py_ssize_t start, Py_ssize_t end)
+@cython.locals(raw='const unsigned char *', allowed='const unsigned char *', index=Py_ssize_t)
+cdef int _kind_of_name(bytes name) except -1
+@cython.locals(allowed='const unsigned char *', size=Py_ssize_t, index=Py_ssize_t)
+cdef int _kind_of_value(
+    int kind, const unsigned char *raw, Py_ssize_t start, Py_ssize_t end) noexcept
+@cython.locals(fine=bint)
+cdef int _kind_of_word(
+    int kind, const unsigned char *raw, Py_ssize_t at, Py_ssize_t size) noexcept
+@cython.locals(index=Py_ssize_t)
+cdef bint _is(
+    const unsigned char *raw, Py_ssize_t at, const unsigned char *word, Py_ssize_t size) noexcept
+@cython.locals(octets=list)
+cdef bytes _number(long value, int mask, int flags)
+@cython.locals(size=Py_ssize_t)
+cdef bytes _coded(bytes text)
+@cython.locals(colon=Py_ssize_t)
+cdef tuple _split(bytes line)

@@ -1,0 +1,890 @@
+"""HPACK, the header compression of HTTP/2 (RFC 7541): header blocks to fields, lines to blocks.
+
+A ``Field`` is made once for each literal that a peer sends; indexed fields share the one in the
+table.  So whatever is asked of a field at every use (is it valid, what is it for, how does it look
+in ``Head.raw``) is computed when it is made, and a request of indexed fields costs a few
+nanoseconds for each.
+
+The encoder is made for lines: ``encode_lines`` remembers how a line went out last time, so one that
+comes again costs a dictionary lookup.  It knows names only when a line is new.
+
+Limits: a block has as many bytes as its caller allows, everything in it is bounded by that; a list
+of fields has ``max_list_size`` and ``max_fields``.  Counterpart: ``pymosn.protocol.http2.heads``.
+"""
+
+from types import MappingProxyType
+from typing import Final
+
+from pymosn.protocol.http2.huffman import decode as decode_huffman
+from pymosn.protocol.http2.huffman import decoded_bound, encode, encoded_size
+
+OK: Final = 0
+TOO_LARGE: Final = 1
+"""The list of fields passed a limit; the table is right, and the connection can go on."""
+COMPRESSION_ERROR: Final = 2
+"""The block is malformed, or its table is not ours: the connection must end."""
+
+# What a field is for.
+REGULAR: Final = 0
+NO_TRAILER: Final = 1
+"""Regular, but it means nothing in trailers (RFC 9110 §6.5.1)."""
+X_MOSN: Final = 2
+"""The name begins with ``x-mosn-``."""
+COOKIE: Final = 3
+HOST: Final = 4
+CONTENT_LENGTH: Final = 5
+TE: Final = 6
+"""``te: trailers``; every other value is ``BAD``."""
+METHOD: Final = 7
+SCHEME: Final = 8
+AUTHORITY: Final = 9
+PATH: Final = 10
+STATUS: Final = 11
+PROTOCOL: Final = 12
+BAD: Final = 13
+"""No field of a well-formed message (RFC 9113 §8.2 and §8.3)."""
+
+DEFAULT_TABLE_SIZE: Final = 4096
+"""The size of a table before SETTINGS say otherwise (RFC 9113 §6.5.2)."""
+MAX_INTEGER_OCTETS: Final = 4
+"""Octets behind the prefix of an integer: values stay below 2^28 + 255 (RFC 7541 §5.1)."""
+MAX_SIZE_UPDATES: Final = 2
+"""At the start of a block: the smallest size and the last one (RFC 7541 §4.2)."""
+MAX_SCRATCH: Final = 512
+"""A decoder keeps this much to assemble literals; what a longer one took is freed."""
+MAX_REMEMBERED: Final = 64
+"""Lines that an encoder remembers beside those in its table."""
+MAX_REMEMBERED_BYTES: Final = 4096
+MAX_LINE: Final = 1024
+"""A longer line is neither remembered nor indexed."""
+SHORT_COOKIE: Final = 20
+"""Bytes; a shorter cookie could be guessed one by one (RFC 7541 §7.1.3)."""
+
+_OK = OK
+_TOO_LARGE = TOO_LARGE
+_COMPRESSION_ERROR = COMPRESSION_ERROR
+_REGULAR = REGULAR
+_NO_TRAILER = NO_TRAILER
+_X_MOSN = X_MOSN
+_COOKIE = COOKIE
+_HOST = HOST
+_CONTENT_LENGTH = CONTENT_LENGTH
+_TE = TE
+_METHOD = METHOD
+_SCHEME = SCHEME
+_AUTHORITY = AUTHORITY
+_PATH = PATH
+_STATUS = STATUS
+_PROTOCOL = PROTOCOL
+_BAD = BAD
+_MAX_INTEGER_OCTETS = MAX_INTEGER_OCTETS
+_MAX_SIZE_UPDATES = MAX_SIZE_UPDATES
+_MAX_SCRATCH = MAX_SCRATCH
+_MAX_REMEMBERED = MAX_REMEMBERED
+_MAX_REMEMBERED_BYTES = MAX_REMEMBERED_BYTES
+_MAX_LINE = MAX_LINE
+_SHORT_COOKIE = SHORT_COOKIE
+
+_COMPILED = not __file__.endswith(".py")
+
+
+def _table(accepted: bytes) -> bytes:
+    return bytes(1 if byte in accepted else 0 for byte in range(256))
+
+
+_TOKEN_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+_NAME = _table(_TOKEN_BYTES)
+"""Field names are tokens without upper case (RFC 9113 §8.2.1)."""
+_TOKEN = _table(_TOKEN_BYTES + b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+# As in ``pymosn.protocol.http1``: what one version refuses must not pass through the other.
+_VALUE = _table(bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100)) + b"\t")
+_TARGET = _table(bytes(range(0x21, 0x7F)) + bytes(range(0x80, 0x100)))
+_HOST_BYTES = _table(
+    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:[]%"
+)
+_DIGITS = _table(b"0123456789")
+_KINDS = MappingProxyType({
+    b":method": METHOD, b":scheme": SCHEME, b":authority": AUTHORITY, b":path": PATH,
+    b":status": STATUS, b":protocol": PROTOCOL,
+    b"cookie": COOKIE, b"host": HOST, b"content-length": CONTENT_LENGTH, b"te": TE,
+    b"connection": BAD, b"keep-alive": BAD, b"proxy-connection": BAD, b"transfer-encoding": BAD,
+    b"upgrade": BAD,
+    b"trailer": NO_TRAILER, b"expect": NO_TRAILER, b"content-encoding": NO_TRAILER,
+    b"content-type": NO_TRAILER, b"content-range": NO_TRAILER, b"authorization": NO_TRAILER,
+    b"set-cookie": NO_TRAILER, b"cache-control": NO_TRAILER,
+})  # fmt: skip
+
+
+class TableEntry:
+    """What is in a dynamic table: ``size`` is that of RFC 7541 §4.1."""
+
+    size: int
+
+
+class Field(TableEntry):
+    """One field of a block, shared by all who refer to it, so never changed.
+
+    ``line`` is how it looks in ``Head.raw``: ``name: value CRLF``, ``Host: value CRLF`` for
+    ``:authority``, empty for the other pseudo-headers.  ``kind`` is what it is for.
+    """
+
+    name: bytes
+    line: bytes
+    kind: int
+    name_kind: int
+    _value: bytes | None
+
+    def __init__(self, name: bytes, value: bytes) -> None:
+        self.name = name
+        self.size = len(name) + len(value) + 32
+        self.name_kind = _kind_of_name(name)
+        self.kind = _kind_of_value(self.name_kind, value, 0, len(value))
+        self._value = value
+        if self.name_kind == _AUTHORITY:
+            self.line = b"Host: %b\r\n" % value
+        elif name[:1] == b":":
+            self.line = b""
+        else:
+            self.line = b"%b: %b\r\n" % (name, value)
+
+    @property
+    def value(self) -> bytes:
+        """The value as it was received."""
+        return self.content()
+
+    def content(self) -> bytes:
+        """Return the value; for those who do not pay for a property."""
+        if self._value is None:
+            # Most values are only ever needed as part of their line.
+            raw = self.line
+            return raw[len(self.name) + 2 : len(self.line) - 2]
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Field({self.name!r}, {self.value!r})"
+
+
+class DynamicTable:
+    """The entries that a connection has seen, newest last (RFC 7541 §2.3.2).
+
+    Those evicted leave a gap at the front of the list, which is closed when it is half of it: so
+    an index is a position, and eviction costs the same for each entry.
+    """
+
+    entries: "list[TableEntry | None]"
+    first: int
+    size: int
+    limit: int
+    inserted: int
+
+    def __init__(self, limit: int) -> None:
+        self.entries = []
+        self.first = 0
+        self.size = 0
+        self.limit = limit
+        self.inserted = 0
+
+    def insert(self, entry: TableEntry) -> bool:
+        """Insert, evicting what is in the way; False when it does not fit into an empty table."""
+        self.evict(self.limit - entry.size)
+        if entry.size > self.limit:
+            return False
+        self.entries.append(entry)
+        self.size += entry.size
+        self.inserted += 1
+        return True
+
+    def resize(self, limit: int) -> None:
+        """Change the limit, evicting what is beyond it."""
+        self.limit = limit
+        self.evict(limit)
+
+    def evict(self, limit: int) -> None:
+        """Evict the oldest entries until ``limit`` is kept; none stay when it is negative."""
+        entries = self.entries
+        first = self.first
+        while self.size > limit and first < len(entries):
+            entry: TableEntry = entries[first]  # type: ignore[assignment]  # None are before first
+            self.size -= entry.size
+            entries[first] = None
+            first += 1
+        if first > 16 and first * 2 > len(entries):
+            del entries[:first]
+            first = 0
+        self.first = first
+
+
+class HpackDecoder:
+    """Reads the header blocks of one direction of one connection."""
+
+    fields: "list[Field]"
+    max_list_size: int
+    max_fields: int
+    _table: DynamicTable
+    _allowed: int
+    _required: int
+    _at: int
+    _scratch: bytearray
+
+    def __init__(
+        self,
+        max_table_size: int = DEFAULT_TABLE_SIZE,
+        max_list_size: int = 65536,
+        max_fields: int = 100,
+    ) -> None:
+        """``max_table_size`` is what our SETTINGS say; ``max_list_size`` counts as RFC 7541 §4.1.
+
+        A peer may use a table of the default size until it has acknowledged less: a smaller size
+        takes effect with ``set_max_table_size``.
+        """
+        self.fields = []
+        self.max_list_size = max_list_size
+        self.max_fields = max_fields
+        self._table = DynamicTable(DEFAULT_TABLE_SIZE)
+        self._allowed = max(max_table_size, DEFAULT_TABLE_SIZE)
+        self._required = -1
+        self._at = 0
+        self._scratch = bytearray()
+
+    def set_max_table_size(self, size: int) -> None:
+        """Our SETTINGS allow ``size``, and the peer has acknowledged that.
+
+        When that is less than it may be using, its next block must begin with a size update.
+        """
+        self._allowed = size
+        if size < self._table.limit and (self._required < 0 or size < self._required):
+            self._required = size
+
+    def table_size(self) -> int:
+        """Return how much the dynamic table holds (RFC 7541 §4.1)."""
+        return self._table.size
+
+    def decode(self, block: bytes) -> int:
+        """Decode a whole block to ``fields``: OK, TOO_LARGE or COMPRESSION_ERROR.
+
+        After TOO_LARGE ``fields`` ends where the limit was passed.  After COMPRESSION_ERROR the
+        decoder must not be used any more.
+        """
+        return self.decode_part(block, 0, len(block))
+
+    def decode_part(self, data: bytes, start: int, end: int) -> int:
+        """Decode the block ``data[start:end]``; see ``decode``."""
+        raw = data
+        table = self._table
+        entries = table.entries
+        static = _STATIC
+        fields: list[Field] = []
+        self.fields = fields
+        budget = self.max_list_size
+        count = self.max_fields
+        at = start
+        if at < end and (self._required >= 0 or raw[at] & 224 == 32):
+            at = self._size_updates(raw, at, end)
+            if at < 0:
+                return _COMPRESSION_ERROR
+        while at < end:
+            index = raw[at]
+            at += 1
+            if index >= 128:
+                index &= 127
+                if index == 127:
+                    self._at = at
+                    index = self._integer(raw, end, 127)
+                    at = self._at
+                if index < 62:
+                    if index <= 0:
+                        return _COMPRESSION_ERROR
+                    field = static[index]
+                else:
+                    position = len(entries) - index + 61
+                    if position < table.first:
+                        return _COMPRESSION_ERROR
+                    field = entries[position]  # type: ignore[assignment]  # evicted are before first
+            else:
+                self._at = at - 1
+                field = self._literal(raw, end, index)  # type: ignore[assignment]  # told apart below
+                if field is None:
+                    return _COMPRESSION_ERROR
+                at = self._at
+            budget -= field.size
+            count -= 1
+            if budget >= 0 and count >= 0:
+                fields.append(field)
+        if len(self._scratch) > _MAX_SCRATCH:
+            self._scratch = bytearray()
+        return _OK if budget >= 0 and count >= 0 else _TOO_LARGE
+
+    def _size_updates(self, raw: bytes, at: int, end: int) -> int:
+        """Read the updates that begin a block (RFC 7541 §4.2): where they end, -1 for an error."""
+        updates = 0
+        while at < end and raw[at] & 224 == 32:
+            size = raw[at] & 31
+            self._at = at + 1
+            if size == 31:
+                size = self._integer(raw, end, 31)
+            at = self._at
+            updates += 1
+            if size < 0 or size > self._allowed or updates > _MAX_SIZE_UPDATES:
+                return -1
+            if size <= self._required:
+                self._required = -1
+            self._table.resize(size)
+        return -1 if self._required >= 0 else at
+
+    def _integer(self, raw: bytes, end: int, value: int) -> int:
+        """Read what follows a full prefix, whose value is given; -1 when it is malformed."""
+        at = self._at
+        last = at + _MAX_INTEGER_OCTETS
+        shift = 0
+        while at < end and at < last:
+            octet = raw[at]
+            at += 1
+            value += (octet & 127) << shift
+            if octet < 128:
+                self._at = at
+                return value
+            shift += 7
+        return -1
+
+    def _literal(self, raw: bytes, end: int, first: int) -> "Field | None":
+        """Read a literal (RFC 7541 §6.2) whose first octet is given and at ``_at``."""
+        if first >= 64:
+            mask = 63
+        elif first < 32:
+            mask = 15
+        else:
+            return None  # a size update that does not begin the block
+        index = first & mask
+        self._at += 1
+        if index == mask:
+            index = self._integer(raw, end, mask)
+        if index > 0:
+            named = self._named(index)
+            if named is None:
+                return None
+            field = self._with_name(raw, end, named)
+        elif index == 0:
+            field = self._with_new_name(raw, end)
+        else:
+            return None
+        if field is not None and first >= 64:
+            self._table.insert(field)
+        return field
+
+    def _named(self, index: int) -> "Field | None":
+        if index < 62:
+            return _STATIC[index]
+        table = self._table
+        position = len(table.entries) - index + 61
+        if position < table.first:
+            return None
+        found: Field = table.entries[position]  # type: ignore[assignment]  # evicted are before first
+        return found
+
+    def _with_name(self, raw: bytes, end: int, named: "Field") -> "Field | None":
+        """Read a value; the line is assembled around it."""
+        name = named.name
+        kind = named.name_kind
+        size = len(name)
+        if kind < _METHOD or kind == _BAD:
+            self._reserve(size + 4)
+            out = self._scratch
+            text = name
+            for index in range(size):
+                out[index] = text[index]
+            return self._complete(raw, end, name, kind, size)
+        start = 6 if kind == _AUTHORITY else 0
+        stop = self._string(raw, end, start)
+        if stop < 0:
+            return None
+        out = self._scratch
+        field = Field.__new__(Field)
+        field.name = name
+        field.name_kind = kind
+        field.kind = _kind_of_value(kind, out, start, stop)
+        field.size = size + stop - start + 32
+        field._value = _piece(out, start, stop)
+        field.line = b"Host: %b\r\n" % field._value if kind == _AUTHORITY else b""
+        return field
+
+    def _with_new_name(self, raw: bytes, end: int) -> "Field | None":
+        size = self._string(raw, end, 0)
+        if size < 0:
+            return None
+        out = self._scratch
+        name = _piece(out, 0, size)
+        kind = _kind_of_name(name)
+        if kind >= _METHOD and kind != _BAD:
+            # A pseudo-header: rare, as all of them but :protocol are in the static table.
+            stop = self._string(raw, end, 0)
+            if stop < 0:
+                return None
+            out = self._scratch
+            return Field(name, _piece(out, 0, stop))
+        return self._complete(raw, end, name, kind, size)
+
+    def _complete(self, raw: bytes, end: int, name: bytes, kind: int, size: int) -> "Field | None":
+        """Read the value of a field whose name is at the start of the scratch."""
+        start = size + 2
+        stop = self._string(raw, end, start)
+        if stop < 0:
+            return None
+        out = self._scratch
+        out[size] = 58
+        out[size + 1] = 32
+        out[stop] = 13
+        out[stop + 1] = 10
+        field = Field.__new__(Field)
+        field.name = name
+        field.name_kind = kind
+        field.kind = kind
+        if kind != _BAD:
+            field.kind = _kind_of_value(kind, out, start, stop)
+        field.size = stop - 2 + 32
+        field.line = _piece(out, 0, stop + 2)
+        field._value = None
+        return field
+
+    def _string(self, raw: bytes, end: int, to: int) -> int:
+        """Read a string literal to ``_scratch[to:]`` (RFC 7541 §5.2): where it ends there, or -1.
+
+        Two bytes more are free behind it.
+        """
+        at = self._at
+        if at >= end:
+            return -1
+        first = raw[at]
+        size = first & 127
+        self._at = at + 1
+        if size == 127:
+            size = self._integer(raw, end, 127)
+        at = self._at
+        if size < 0 or size > end - at:
+            return -1
+        self._at = at + size
+        if first >= 128:
+            self._reserve(to + decoded_bound(size) + 2)
+            out = self._scratch
+            return decode_huffman(raw, at, at + size, out, to)
+        self._reserve(to + size + 2)
+        out = self._scratch
+        for index in range(size):
+            out[to + index] = raw[at + index]
+        return to + size
+
+    def _reserve(self, size: int) -> None:
+        """Make the scratch long enough; what is in it stays."""
+        missing = size - len(self._scratch)
+        if missing > 0:
+            self._scratch.extend(bytes(missing + 64))
+
+
+class Line(TableEntry):
+    """How an encoder sends a line that it remembers.
+
+    ``literal`` is for when it is not in the table.  ``number`` says when it was inserted, 0 when
+    it is not there; it is so compared with the number of the oldest entry.
+    """
+
+    line: bytes
+    literal: bytes
+    indexable: bool
+    number: int
+
+
+class HpackEncoder:
+    """Writes the header blocks of one direction of one connection.
+
+    What it does not index: the path, lengths, cookies that are set.  Never-indexed literals:
+    credentials and short cookies (RFC 7541 §7.1.3).  Everything else is indexed when it comes for
+    the second time: what differs in every message (ids of requests and traces) would only drive
+    out what repeats.  Only insertions are Huffman-coded, which happen once; for the rest the code
+    would save a fifth of the bytes and cost both sides more than all else that is done here.
+    """
+
+    max_table_size: int
+    _table: DynamicTable
+    _lines: "dict[bytes, Line]"
+    _learned: int
+    _learned_bytes: int
+    _lowest: int
+    _authority: bytes
+    _authority_line: "Line"  # None before the first request
+    _te: "Line"  # None until it is needed
+    _run: bytes | None
+    _run_block: bytes | None
+
+    def __init__(self, max_table_size: int = DEFAULT_TABLE_SIZE) -> None:
+        """``max_table_size`` bounds our table whatever the peer allows."""
+        self.max_table_size = max_table_size
+        self._table = DynamicTable(DEFAULT_TABLE_SIZE)
+        self._lines = {}
+        self._learned = 0
+        self._learned_bytes = 0
+        self._lowest = -1
+        self._authority = b""
+        self._authority_line = None  # type: ignore[assignment]  # as declared
+        self._te = None  # type: ignore[assignment]  # as declared
+        self._run = None
+        self._run_block = None
+        if max_table_size < DEFAULT_TABLE_SIZE:
+            self.peer_table_size(DEFAULT_TABLE_SIZE)
+
+    def peer_table_size(self, size: int) -> None:
+        """The peer's SETTINGS_HEADER_TABLE_SIZE is ``size``; the next block tells what we use.
+
+        When that changes several times before, it tells the smallest and the last (RFC 7541 §4.2).
+        """
+        size = min(size, self.max_table_size)
+        if size == self._table.limit:
+            return
+        if self._lowest < 0 or size < self._lowest:
+            self._lowest = size
+        self._table.resize(size)
+        self._run = None
+
+    def table_size(self) -> int:
+        """Return how much the dynamic table holds (RFC 7541 §4.1)."""
+        return self._table.size
+
+    def begin(self) -> list[bytes]:
+        """Return the pieces of a new block; it must be sent before another is begun."""
+        parts: list[bytes] = []
+        if self._lowest >= 0:
+            limit = self._table.limit
+            if self._lowest < limit:
+                parts.append(_number(self._lowest, 31, 32))
+            parts.append(_number(limit, 31, 32))
+            self._lowest = -1
+        return parts
+
+    def encode_method(self, method: bytes, parts: list[bytes]) -> None:
+        """Append ``:method``."""
+        if method == _GET:
+            parts.append(_INDEXED[2])
+        elif method == _POST:
+            parts.append(_INDEXED[3])
+        else:
+            self.encode_line(b":method: %b\r\n" % method, parts)
+
+    def encode_scheme(self, scheme: bytes, parts: list[bytes]) -> None:
+        """Append ``:scheme``."""
+        parts.append(_INDEXED[7] if scheme == _HTTPS else _INDEXED[6])
+
+    def encode_authority(self, authority: bytes, parts: list[bytes]) -> None:
+        """Append ``:authority``."""
+        if authority == self._authority and self._authority_line is not None:
+            self._append(self._authority_line, parts)
+            return
+        self._authority = authority
+        self._authority_line = self.encode_line(b":authority: %b\r\n" % authority, parts)
+
+    def encode_path(self, path: bytes, parts: list[bytes]) -> None:
+        """Append ``:path``."""
+        size = len(path)
+        if size == 1 and path == _SLASH:
+            parts.append(_INDEXED[4])
+            return
+        parts.append(_LITERAL_PATH)
+        parts.append(_OCTETS[size] if size < 127 else _number(size, 127, 0))
+        parts.append(path)
+
+    def encode_status(self, status: int, parts: list[bytes]) -> None:
+        """Append ``:status``."""
+        if status == 200:
+            parts.append(_INDEXED[8])
+        else:
+            self.encode_line(b":status: %d\r\n" % status, parts)
+
+    def encode_te(self, parts: list[bytes]) -> None:
+        """Append ``te: trailers``."""
+        if self._te is None:
+            self._te = self._line(_TE_LINE, _N_TE, _TRAILERS)
+            parts.append(self._te.literal)
+        else:
+            self._append(self._te, parts)
+
+    def encode_lines(self, lines: bytes, parts: list[bytes]) -> None:
+        """Append header lines, ``name: value CRLF`` each, without those of HTTP/1's connections.
+
+        Lines that followed each other the last time go out as one piece.
+        """
+        table = self._table
+        known = self._lines
+        size = len(lines)
+        mark = len(parts)
+        again = self._run is not None and lines == self._run
+        if again and self._run_block is not None:
+            parts.append(self._run_block)
+            return
+        inserted = table.inserted
+        raw = lines
+        at = 0
+        while at < size:
+            start = at
+            while raw[at] != 10:
+                at += 1
+            at += 1
+            line = raw[start:at]
+            entry = known.get(line)
+            if entry is not None:
+                self._append(entry, parts)
+            elif raw[start] != 58:
+                # No line of a head is a pseudo-header.
+                self._learn(line, parts)
+        if table.inserted != inserted:
+            return
+        if again:
+            self._run_block = b"".join(parts[mark:])
+        else:
+            self._run = lines
+            self._run_block = None
+
+    def encode_line(self, line: bytes, parts: list[bytes]) -> "Line":
+        """Append one field, given as a line; pseudo-headers too."""
+        entry = self._lines.get(line)
+        if entry is None:
+            return self._learn(line, parts)
+        self._append(entry, parts)
+        return entry
+
+    def _append(self, entry: "Line", parts: list[bytes]) -> None:
+        table = self._table
+        age = table.inserted - entry.number
+        if entry.number > 0:
+            if age < len(table.entries) - table.first:
+                parts.append(_INDEXED[age + 62] if age < 65 else _number(age + 62, 127, 128))
+                return
+            # It was driven out: it has to come twice again.
+            entry.number = 0
+        elif entry.indexable and entry.size <= table.limit:
+            self._insert(entry, parts)
+            return
+        parts.append(entry.literal)
+
+    def _insert(self, entry: "Line", parts: list[bytes]) -> None:
+        """Append a literal with incremental indexing (RFC 7541 §6.2.1)."""
+        name, value = _split(entry.line)
+        index = _STATIC_NAMES.get(name, 0)
+        parts.append(_number(index, 63, 64))
+        if index == 0:
+            parts.append(_coded(name))
+        parts.append(_coded(value))
+        self._table.insert(entry)
+        entry.number = self._table.inserted
+        self._run = None
+
+    def _learn(self, line: bytes, parts: list[bytes]) -> "Line":
+        """Append a line that is not remembered, and remember it."""
+        name, value = _split(line)
+        entry = self._line(line, name, value)
+        parts.append(entry.literal)
+        if len(line) <= _MAX_LINE:
+            self._learned += 1
+            self._learned_bytes += len(line)
+            if self._learned > _MAX_REMEMBERED or self._learned_bytes > _MAX_REMEMBERED_BYTES:
+                self._forget()
+            self._lines[line] = entry
+        return entry
+
+    def _line(self, line: bytes, name: bytes, value: bytes) -> "Line":
+        entry = Line.__new__(Line)
+        entry.line = line
+        entry.size = len(name) + len(value) + 32
+        entry.number = 0
+        entry.indexable = False
+        if name in _LEFT_OUT and line is not _TE_LINE:
+            entry.literal = b""
+            return entry
+        index = _STATIC_LINES.get((name, value), 0)
+        if index:
+            entry.literal = _INDEXED[index]
+            return entry
+        never = name in _NEVER_INDEXED or (name == _N_COOKIE and len(value) < _SHORT_COOKIE)
+        entry.indexable = not never and name not in _NOT_INDEXED and len(line) <= _MAX_LINE
+        index = _STATIC_NAMES.get(name, 0)
+        literal = _number(index, 15, 16 if never else 0)
+        if index == 0:
+            literal += _number(len(name), 127, 0) + name
+        entry.literal = literal + _number(len(value), 127, 0) + value
+        return entry
+
+    def _forget(self) -> None:
+        """Forget the lines that are not in the table."""
+        table = self._table
+        self._learned = 0
+        self._learned_bytes = 0
+        self._lines = {}
+        for index in range(table.first, len(table.entries)):
+            entry: Line = table.entries[index]  # type: ignore[assignment]  # evicted are before first
+            if entry is not self._te:
+                self._lines[entry.line] = entry
+
+
+def _piece(raw: "bytes | bytearray", start: int, end: int) -> bytes:
+    """Return ``raw[start:end]``; sliced through a pointer that is a ``bytes`` already."""
+    if _COMPILED:
+        return raw[start:end]  # type: ignore[return-value]  # as said
+    return bytes(raw[start:end])
+
+
+def _kind_of_name(name: bytes) -> int:
+    kind = _KINDS.get(name)
+    if kind is not None:
+        return kind
+    raw = name
+    allowed = _NAME
+    if len(name) == 0:
+        return _BAD
+    for index in range(len(name)):
+        if not allowed[raw[index]]:
+            return _BAD
+    return _X_MOSN if name.startswith(b"x-mosn-") else _REGULAR
+
+
+def _kind_of_value(kind: int, raw: "bytes | bytearray", start: int, end: int) -> int:
+    """Return ``kind``, or BAD when ``raw[start:end]`` is no value for it (RFC 9113 §8.2.1, §8.3).
+    """
+    allowed = _VALUE
+    size = end - start
+    if size > 0 and (raw[start] <= 32 or raw[end - 1] == 32 or raw[end - 1] == 9):
+        return _BAD
+    if kind >= _COOKIE:
+        if kind == _CONTENT_LENGTH:
+            # 18 digits fit into what the body is counted with.
+            allowed = _DIGITS
+            if size == 0 or size > 18:
+                return _BAD
+        elif kind == _HOST:
+            allowed = _HOST_BYTES
+        elif kind == _AUTHORITY:
+            allowed = _HOST_BYTES
+            if size == 0:
+                return _BAD
+        elif kind == _PATH:
+            allowed = _TARGET
+            if size == 0 or (raw[start] != 47 and (raw[start] != 42 or size > 1)):
+                return _BAD
+        elif kind == _METHOD or kind == _PROTOCOL:
+            allowed = _TOKEN
+            if size == 0:
+                return _BAD
+        elif kind != _COOKIE:
+            return _kind_of_word(kind, raw, start, size)
+    for index in range(start, end):
+        if not allowed[raw[index]]:
+            return _BAD
+    return kind
+
+
+def _kind_of_word(kind: int, raw: "bytes | bytearray", at: int, size: int) -> int:
+    """The values that are one of a few: ``:scheme``, ``:status`` and ``te``."""
+    fine = False
+    if kind == _STATUS:
+        fine = (
+            size == 3
+            and 49 <= raw[at] <= 53
+            and 48 <= raw[at + 1] <= 57
+            and 48 <= raw[at + 2] <= 57
+        )
+    elif kind == _SCHEME:
+        fine = (size == 4 and _is(raw, at, _HTTP, 4)) or (size == 5 and _is(raw, at, _HTTPS, 5))
+    elif kind == _TE:
+        fine = size == 8 and _is(raw, at, _TRAILERS, 8)
+    return kind if fine else _BAD
+
+
+def _is(raw: "bytes | bytearray", at: int, word: bytes, size: int) -> bool:
+    for index in range(size):  # noqa: SIM110 -- a generator would not compile to a loop
+        if raw[at + index] != word[index]:
+            return False
+    return True
+
+
+def _number(value: int, mask: int, flags: int) -> bytes:
+    """Return an integer (RFC 7541 §5.1) behind the bits of ``flags``."""
+    if value < mask:
+        return _OCTETS[flags | value]
+    octets = [flags | mask]
+    value -= mask
+    while value >= 128:
+        octets.append(value & 127 | 128)
+        value >>= 7
+    octets.append(value)
+    return bytes(octets)
+
+
+def _coded(text: bytes) -> bytes:
+    """Return a string literal (RFC 7541 §5.2), Huffman-coded when that is shorter."""
+    size = encoded_size(text)
+    if size < len(text):
+        return _number(size, 127, 128) + encode(text)
+    return _number(len(text), 127, 0) + text
+
+
+def _split(line: bytes) -> tuple[bytes, bytes]:
+    """Return the name in lower case, and the value."""
+    colon = line.find(b":", 1)
+    return line[:colon].lower(), line[colon + 1 : -2].strip(b" \t")
+
+
+# -- tables -------------------------------------------------------------------------------------
+
+_GET = b"GET"
+_POST = b"POST"
+_SLASH = b"/"
+_HTTP = b"http"
+_HTTPS = b"https"
+_TRAILERS = b"trailers"
+_N_TE = b"te"
+_N_COOKIE = b"cookie"
+_TE_LINE = b"te: trailers\r\n"
+
+_LEFT_OUT = frozenset(
+    (b"host", b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade",
+     b"te", b"http2-settings")
+)
+"""What HTTP/2 says otherwise, or has no use for (RFC 9113 §8.2.2)."""
+_NEVER_INDEXED = frozenset((b"authorization", b"proxy-authorization"))
+_NOT_INDEXED = frozenset(
+    (b":path", b"content-length", b"content-range", b"set-cookie", b"etag", b"age",
+     b"if-none-match", b"if-modified-since", b"last-modified", b"location", b"grpc-timeout",
+     b"x-request-id", b"traceparent")
+)
+"""These seldom come twice, or not for long."""
+
+_STATIC_TABLE = (
+    b":authority", b":method: GET", b":method: POST", b":path: /", b":path: /index.html",
+    b":scheme: http", b":scheme: https", b":status: 200", b":status: 204", b":status: 206",
+    b":status: 304", b":status: 400", b":status: 404", b":status: 500", b"accept-charset",
+    b"accept-encoding: gzip, deflate", b"accept-language", b"accept-ranges", b"accept",
+    b"access-control-allow-origin", b"age", b"allow", b"authorization", b"cache-control",
+    b"content-disposition", b"content-encoding", b"content-language", b"content-length",
+    b"content-location", b"content-range", b"content-type", b"cookie", b"date", b"etag", b"expect",
+    b"expires", b"from", b"host", b"if-match", b"if-modified-since", b"if-none-match", b"if-range",
+    b"if-unmodified-since", b"last-modified", b"link", b"location", b"max-forwards",
+    b"proxy-authenticate", b"proxy-authorization", b"range", b"referer", b"refresh",
+    b"retry-after", b"server", b"set-cookie", b"strict-transport-security", b"transfer-encoding",
+    b"user-agent", b"vary", b"via", b"www-authenticate",
+)  # fmt: skip
+"""RFC 7541 Appendix A, from index 1."""
+
+
+def _static_pairs() -> list[tuple[bytes, bytes]]:
+    pairs = [(b"", b"")]
+    for text in _STATIC_TABLE:
+        name, _, value = text.partition(b": ")
+        pairs.append((name, value))
+    return pairs
+
+
+_STATIC = tuple(Field(name, value) for name, value in _static_pairs())
+_STATIC_LINES = MappingProxyType(
+    {pair: index for index, pair in enumerate(_static_pairs()) if index and pair[1]}
+)
+_STATIC_NAMES = MappingProxyType(
+    {pair[0]: index for index, pair in reversed(list(enumerate(_static_pairs()))) if index}
+)
+_OCTETS = tuple(bytes((octet,)) for octet in range(256))
+_INDEXED = tuple(bytes((128 | index,)) for index in range(127))
+_LITERAL_PATH = b"\x04"

@@ -1,0 +1,11 @@
+from pymosn.protocol.http2.options cimport Http2Options
+
+
+cdef class ServerOptions:
+    cdef readonly Py_ssize_t max_head
+    cdef readonly int max_headers
+    cdef readonly long max_body
+    cdef readonly double idle_timeout, header_timeout, body_timeout
+    cdef readonly long max_requests
+    cdef readonly Http2Options http2
+    cdef readonly bint h2c

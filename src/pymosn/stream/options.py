@@ -1,0 +1,40 @@
+"""Limits and manners that the downstream codecs of a listener share."""
+
+from pymosn.protocol.http2.options import Http2Options
+
+
+class ServerOptions:
+    """Limits and manners of the connections of one listener."""
+
+    max_head: int
+    max_headers: int
+    max_body: int
+    idle_timeout: float
+    header_timeout: float
+    body_timeout: float
+    max_requests: int
+    http2: "Http2Options"
+    h2c: bool
+
+    def __init__(
+        self,
+        max_head: int = 8192,
+        max_headers: int = 100,
+        max_body: int = 0,
+        idle_timeout: float = 90.0,
+        header_timeout: float = 60.0,
+        body_timeout: float = 60.0,
+        max_requests: int = 0,
+        http2: Http2Options | None = None,
+        h2c: bool = False,
+    ) -> None:
+        """Sizes in bytes, timeouts in seconds (0: none).  ``h2c``: HTTP/1.1 may be upgraded."""
+        self.max_head = max_head
+        self.max_headers = max_headers
+        self.max_body = max_body
+        self.idle_timeout = idle_timeout
+        self.header_timeout = header_timeout
+        self.body_timeout = body_timeout
+        self.max_requests = max_requests
+        self.http2 = http2 or Http2Options(True)
+        self.h2c = h2c
