@@ -6,7 +6,8 @@ compile: a proxy that silently runs ten times slower is an outage.
 
 ``network/tls.pyx`` is linked with OpenSSL 3, whose headers must be installed.
 
-Environment: ``PYMOSN_ASAN=1`` builds with AddressSanitizer, ``PYMOSN_DEBUG=1`` without optimisation.
+Environment: ``PYMOSN_ASAN=1`` builds with AddressSanitizer, ``PYMOSN_DEBUG=1`` without
+optimisation.
 """
 
 import os

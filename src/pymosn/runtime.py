@@ -7,7 +7,7 @@ began with.
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,8 +30,9 @@ from pymosn.proxy.tcp import TcpAcceptor
 from pymosn.router.table import RouteTable
 from pymosn.stream.http1_client import Http1Pool
 from pymosn.stream.http2_client import Http2Pool
+from pymosn.stream.negotiated import NegotiatedPool
 from pymosn.stream.options import ServerOptions
-from pymosn.stream.pool import ConnectionPool, Limits, PoolOptions
+from pymosn.stream.pool import NEGOTIATED, ConnectionPool, Limits, PoolOptions
 from pymosn.upstream.balancer import BALANCERS, Random
 from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost
@@ -44,9 +45,11 @@ FLUSH_SECONDS = 1.0
 
 
 POOLS: Final[MappingProxyType[str, type[ConnectionPool]]] = MappingProxyType(
-    {"Http1": Http1Pool, "Http2": Http2Pool, "TCP": ConnectionPool}
+    {"Http1": Http1Pool, "Http2": Http2Pool, "TCP": ConnectionPool, NEGOTIATED: NegotiatedPool}
 )
 """What can be spoken with upstreams."""
+_H2: Final = b"h2"
+_HTTP1: Final = b"http/1.1"
 
 
 class Service:
@@ -96,13 +99,15 @@ class HostPools:
         options: PoolOptions,
         limits: Limits,
         stats: UpstreamStats,
-        tls: TlsFactory | None,
+        tls: "HostTls | None",
     ) -> None:
-        self._parts = (reactor, family, address, options, limits, stats, tls)
+        self._parts = (reactor, family, address, options, limits, stats)
+        self._tls = tls
 
     def make(self, protocol: str) -> ConnectionPool:
         """Return a pool whose connections speak ``protocol``."""
-        return POOLS[protocol](*self._parts)
+        tls = None if self._tls is None else self._tls.factory(protocol)
+        return POOLS[protocol](*self._parts, tls)
 
 
 class TlsProvider:
@@ -124,15 +129,22 @@ class TlsProvider:
         name = f"listener {listener}"
         return self._tls.TlsServer(self._buffers, settings, self.tickets, stats, name)
 
-    def client(self, settings: model.TlsClient, server_name: str, cluster: str) -> TlsFactory:
+    def client(self, settings: model.TlsClient, server_name: str, cluster: str) -> "HostTls":
         """Return the TLS towards one host of a cluster; raises ``ValueError``."""
-        stats = TlsStats(self._slots, settings.stats_slot)
         name = f"cluster {cluster}"
         try:
             context = self._context(settings.context)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
-        return self._tls.TlsClient(self._buffers, context, settings, server_name, stats, name)
+
+        def make(alpn: list[bytes] | None) -> TlsFactory:
+            factory: TlsFactory = self._tls.TlsClient(
+                self._buffers, context, settings, server_name,
+                TlsStats(self._slots, settings.stats_slot), name, alpn,
+            )
+            return factory
+
+        return HostTls(make, context.alpn)
 
     def keep_only(self, snapshot: model.Snapshot) -> None:
         """Forget the contexts that no cluster uses."""
@@ -147,6 +159,25 @@ class TlsProvider:
         if known is None:
             known = self._contexts[key] = self._tls.TlsContext(settings, False)
         return known
+
+
+class HostTls:
+    """Makes the TLS of the pools of one host: each offers what it can speak."""
+
+    def __init__(
+        self, make: Callable[[list[bytes] | None], TlsFactory], offered: Sequence[bytes]
+    ) -> None:
+        """``offered`` is what the configuration says."""
+        self._make = make
+        self._offered = offered
+
+    def factory(self, protocol: str) -> TlsFactory:
+        """Return the TLS of the pool that speaks ``protocol``."""
+        if protocol == "Http2":
+            return self._make([_H2])
+        if protocol == "Http1":
+            return self._make([name for name in self._offered if name == _HTTP1])
+        return self._make(None)
 
 
 class Plan:
@@ -326,6 +357,7 @@ class Runtime:
             kind(self.random, config),
             limits,
             ClusterStats(self.slots, cluster.stats_slot),
+            negotiates=cluster.tls is not None and "h2" in cluster.tls.context.alpn,
         )
 
     def _hosts(
@@ -344,22 +376,20 @@ class Runtime:
         built = []
         for host in hosts:
             known = reusable.get(host.address)
-            tls = None if host.tls_disable or is_unix(host.address) else cluster.tls
-            if known is not None and known.secure != (tls is not None):
-                known = None
-            if known is None:
+            settings = None if host.tls_disable or is_unix(host.address) else cluster.tls
+            name = ""
+            if settings is not None:
+                name = settings.server_name or host.hostname or split(host.address)[0]
+            if known is None or known.tls_name != name:
                 family, address = pack(host.address)
                 stats = UpstreamStats(self.slots, host.stats_slot, cluster.stats_slot)
-                factory = None
-                if tls is not None:
-                    name = tls.server_name or host.hostname or split(host.address)[0]
-                    factory = self._tls_provider().client(tls, name, cluster.name)
+                tls = None
+                if settings is not None:
+                    tls = self._tls_provider().client(settings, name, cluster.name)
                 pools = HostPools(
-                    self.reactor, family, address, options, runtime.limits, stats, factory
+                    self.reactor, family, address, options, runtime.limits, stats, tls
                 )
-                known = UpstreamHost(
-                    host.address, pools.make, stats, secure=factory is not None
-                )
+                known = UpstreamHost(host.address, pools.make, stats, tls_name=name)
             built.append(known)
         return built
 
@@ -518,7 +548,11 @@ def _identity(context: model.TlsContext) -> bytes:
 
 
 def _same_cluster(old: model.Cluster, new: model.Cluster) -> bool:
-    return old.balancer == new.balancer and old.stats_slot == new.stats_slot
+    return (
+        old.balancer == new.balancer
+        and old.stats_slot == new.stats_slot
+        and old.tls == new.tls
+    )
 
 
 def _same_transport(old: model.Cluster, new: model.Cluster) -> bool:

@@ -72,6 +72,7 @@ cdef class TlsClient(TlsFactory):
     cdef TlsStats _stats
     cdef readonly str name
     cdef TlsContext _context
+    cdef bytes _alpn_wire
     cdef bytes _server_name
     cdef bint _is_ip, _send_name, _verify_name
     cdef SSL_SESSION *_sessions[SESSIONS]

@@ -58,6 +58,7 @@ class TlsClient(TlsFactory):
         server_name: str,
         stats: TlsStats,
         name: str,
+        alpn: Sequence[bytes] | None = None,
     ) -> None: ...
     def session(self) -> TlsSession: ...
 

@@ -228,7 +228,7 @@ cdef extern from "<openssl/ssl.h>":
     ctypedef int (*SelectAlpn)(SSL *, const unsigned char **, unsigned char *,
                                const unsigned char *, unsigned int, void *) noexcept
     void SSL_CTX_set_alpn_select_cb(SSL_CTX *ctx, SelectAlpn select, void *arg)
-    int SSL_CTX_set_alpn_protos(SSL_CTX *ctx, const unsigned char *protocols, unsigned int size)
+    int SSL_set_alpn_protos(SSL *ssl, const unsigned char *protocols, unsigned int size)
     int SSL_select_next_proto(unsigned char **out, unsigned char *size,
                               const unsigned char *ours, unsigned int our_size,
                               const unsigned char *theirs, unsigned int their_size)
@@ -558,7 +558,7 @@ cdef class TlsContext:
             self._add_certificate(certificate)
         self._trust(settings)
         self.alpn = tuple([name.encode() for name in settings.alpn])
-        self._alpn_wire = b"".join([bytes([len(name)]) + name for name in self.alpn])
+        self._alpn_wire = _alpn_wire(self.alpn)
         if self.server:
             self._configure_server(settings)
         else:
@@ -592,10 +592,6 @@ cdef class TlsContext:
         SSL_CTX_set_session_cache_mode(
             self._ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
         SSL_CTX_sess_set_new_cb(self._ctx, _on_new_session)
-        if self._alpn_wire:
-            SSL_CTX_set_alpn_protos(
-                self._ctx, <const unsigned char *>PyBytes_AS_STRING(self._alpn_wire),
-                <unsigned int>len(self._alpn_wire))
 
     cdef void _add_certificate(self, object certificate):
         cdef list chain = _read_chain(certificate.chain.encode(), "the certificate")
@@ -810,11 +806,13 @@ cdef class TlsClient(TlsFactory):
     """TLS towards one upstream host; keeps sessions to resume."""
 
     def __init__(self, TlsBuffers buffers, TlsContext context, settings, str server_name,
-                 TlsStats stats, str name):
+                 TlsStats stats, str name, alpn=None):
         """``settings`` is the ``snapshot.TlsClient`` that ``context`` is made of.
 
-        ``server_name`` is sent as SNI and verified; an IP address is only verified.
+        ``server_name`` is sent as SNI and verified; an IP address is only verified.  ``alpn`` are
+        the protocols to offer if not those of the context.
         """
+        self._alpn_wire = context._alpn_wire if alpn is None else _alpn_wire(alpn)
         self._buffers = buffers
         self._context = context
         self._stats = stats
@@ -844,6 +842,10 @@ cdef class TlsClient(TlsFactory):
                 _check(X509_VERIFY_PARAM_set1_ip_asc(param, self._server_name))
             else:
                 _check(X509_VERIFY_PARAM_set1_host(param, self._server_name, 0))
+        if self._alpn_wire:
+            SSL_set_alpn_protos(
+                session._ssl, <const unsigned char *>PyBytes_AS_STRING(self._alpn_wire),
+                <unsigned int>PyBytes_GET_SIZE(self._alpn_wire))
         self._resume(session._ssl)
         SSL_set_connect_state(session._ssl)
         return session
@@ -1492,6 +1494,11 @@ def _version(text):
     if text not in versions:
         raise TlsError(f"{text!r} is not a version of TLS")
     return versions[text]
+
+
+cdef bytes _alpn_wire(names):
+    """Return protocols as the extension writes them (RFC 7301 §3.1)."""
+    return b"".join([bytes([len(name)]) + name for name in names])
 
 
 def _is_ip(text):

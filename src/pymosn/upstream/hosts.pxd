@@ -11,7 +11,7 @@ cdef class UpstreamHost:
     cdef readonly int weight
     cdef readonly object metadata
     cdef public bint healthy
-    cdef readonly bint secure
+    cdef readonly str tls_name
     cdef public long active
     cdef public double current_weight
 

@@ -100,7 +100,6 @@ def test_target(target: str, address: str) -> None:
     "target",
     [
         "ftp://a",
-        "ftp://a",
         "http://a/b",
         "http://u@a",
         "http://",
