@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:-300}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- fuzz_http1_request fuzz_http1_response
+[ $# -gt 0 ] || set -- fuzz_http1_request fuzz_http1_response fuzz_tls_hello
 python=${PYTHON:-python3}
 tree=.cache/asan
 
