@@ -24,6 +24,8 @@ ASAN = os.environ.get("PYMOSN_ASAN") == "1"
 DEBUG = os.environ.get("PYMOSN_DEBUG") == "1" or ASAN
 
 C_FLAGS = ["-O1", "-g"] if DEBUG else ["-O2", "-g0", "-fno-plt"]
+# Cython's new form of constructors pays off only where constructors get arguments.
+C_FLAGS += ["-DCYTHON_VECTORCALL_TPNEW=0"]
 C_FLAGS += ["-Wall", "-Werror=sign-compare", "-Wno-unused-function"]
 LINK_FLAGS: list[str] = []
 if ASAN:

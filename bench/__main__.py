@@ -13,12 +13,12 @@ from pathlib import Path
 
 from bench.campaign import ScenarioResult, run_scenario
 from bench.chart import bar_chart
-from bench.load import wrk_version
+from bench.load import generator_versions
 from bench.processes import BenchError
 from bench.proxies import contenders
 from bench.proxies.nginx import Nginx
 from bench.report import as_json, as_markdown
-from bench.scenarios import FILTERED, SCENARIOS
+from bench.scenarios import SCENARIOS, VARIANTS
 from bench.settings import Settings
 from bench.usage import cpu_model
 
@@ -36,10 +36,10 @@ def main() -> int:
     known = contenders()
     proxies = [known[name] for name in arguments.proxies]
     if "pymosn" in arguments.proxies:
-        proxies.append(known[FILTERED])
+        proxies += [known[name] for name in VARIANTS]
     results: list[ScenarioResult] = []
     try:
-        facts = _facts(settings)
+        facts = _facts(settings, arguments.scenarios)
         for name in arguments.scenarios:
             scenario = SCENARIOS[name]
             taking_part = [proxy for proxy in proxies if scenario.takes(proxy.name)]
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    proxies = [name for name in contenders() if name != FILTERED]
+    proxies = [name for name in contenders() if name not in VARIANTS]
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--scenarios", type=_names(SCENARIOS), default=list(SCENARIOS))
     parser.add_argument("--proxies", type=_names(proxies), default=proxies)
@@ -123,16 +123,18 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     )
 
 
-def _facts(settings: Settings) -> dict[str, str]:
+def _facts(settings: Settings, scenarios: Sequence[str]) -> dict[str, str]:
     nginx = Nginx()
     program = nginx.find()
     origin = f"nginx {nginx.version(program)}" if program else "none"
+    programs = generator_versions(SCENARIOS[name] for name in scenarios)
+    named = ", ".join(f"{name} {found}" for name, found in programs.items())
     load = ", ".join(f"{average:.2f}" for average in os.getloadavg())
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()} "
         f"{platform.release()}, load averages before the run {load}",
-        "programs": f"wrk {wrk_version()}, origin {origin}, Python {platform.python_version()}",
+        "programs": f"{named}, origin {origin}, Python {platform.python_version()}",
         "rounds": f"{settings.rounds} of {settings.seconds} s, interleaved, after one that does "
         "not count; median (minimum–maximum), ratios taken round by round",
         "connections": f"{settings.connections}, unless the scenario says otherwise",

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.credentials import make_credentials
 from bench.field import Field, enter
 from bench.idle import run_idle
-from bench.origin import start_origin
+from bench.origin import Origin, start_origin
 from bench.outcome import Outcome
 from bench.processes import Fleet
 from bench.proxies.base import Proxy
@@ -41,10 +42,12 @@ def run_scenario(
 ) -> ScenarioResult:
     """Start origin and proxies, measure, end them all. Failures are in the result."""
     print(f"{scenario.name}: {scenario.title}", file=sys.stderr)
-    origin, *ports = free_ports(len(proxies) + 1)
+    front, back, *ports = free_ports(len(proxies) + 2)
+    directory = settings.out / "run" / scenario.name / "origin"
+    directory.mkdir(parents=True, exist_ok=True)
+    credentials = make_credentials(directory.parent / "credentials") if scenario.tls else None
+    origin = Origin(scenario, front, back, credentials)
     with Fleet() as fleet:
-        directory = settings.out / "run" / scenario.name / "origin"
-        directory.mkdir(parents=True, exist_ok=True)
         start_origin(fleet, directory, origin, settings.load_core)
         runners = tuple(
             enter(proxy, scenario, settings, port, origin)

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.load import check_reply
+from bench.origin import Origin
 from bench.outcome import Outcome
 from bench.processes import BenchError, Child, Command, Fleet
 from bench.proxies.base import Plan, Proxy
+from bench.reply import check_reply
 from bench.scenarios import Scenario
 from bench.settings import Settings
+from bench.target import Target
 
 
 @dataclass
@@ -31,8 +33,12 @@ class Runner:
     def log(self) -> Path:
         return self.plan.directory / "output.log"
 
+    @property
+    def target(self) -> Target:
+        return Target(self.plan.scenario, self.plan.port, self.plan.credentials)
+
     def check_reply(self) -> None:
-        check_reply(self.plan.scenario, self.plan.port)
+        check_reply(self.target)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -58,7 +64,7 @@ class Field:
     scenario: Scenario
     settings: Settings
     fleet: Fleet
-    origin: int
+    origin: Origin
     runners: tuple[Runner, ...]
 
     @property
@@ -70,13 +76,16 @@ class Field:
         return [runner for runner in self.runners if runner.outcome.problem is None]
 
 
-def enter(proxy: Proxy, scenario: Scenario, settings: Settings, port: int, origin: int) -> Runner:
+def enter(
+    proxy: Proxy, scenario: Scenario, settings: Settings, port: int, origin: Origin
+) -> Runner:
     """Prepare one proxy; a missing one gets an outcome that says so and how to install it."""
     directory = settings.out / "run" / scenario.name / proxy.name
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     direct = proxy.name == "direct"
-    plan = Plan(scenario, directory, origin if direct else port, origin)
+    port = origin.front if direct else port
+    plan = Plan(proxy.vary(scenario), directory, port, origin.back, origin.credentials)
     outcome = Outcome(proxy.name)
     runner = Runner(proxy, plan, outcome)
     program = proxy.find()

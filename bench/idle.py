@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import select
 import subprocess
 import sys
 import time
-from pathlib import Path
+from dataclasses import replace
 
 from bench import usage
+from bench.client import client_command
 from bench.field import Field, Runner
-from bench.load import run_wrk
+from bench.load import run_load
 from bench.processes import BenchError
 from bench.rate import serve
 from bench.scenarios import IDLE_CONNECTIONS, SCENARIOS
+from bench.target import Target
 
 _SETTLE_SECONDS = 1.0
-_OPEN_SECONDS = 60.0
+# Enough for 10,000 handshakes on a core that others use.
+_OPEN_SECONDS = 180.0
 # Descriptors that a process needs besides its connections.
 _SPARE_DESCRIPTORS = 500
 
@@ -36,18 +38,18 @@ def run_idle(field: Field) -> None:
 
 
 def _measure(field: Field, runner: Runner) -> None:
-    port = runner.plan.port
     # Buffers, pools and caches that any load fills are not the idle connections' memory.
-    run_wrk(SCENARIOS["h1"], port, field.connections, 1)
+    load = SCENARIOS["tls" if field.scenario.tls else "h1"]
+    run_load(replace(runner.target, scenario=load), field.connections, 1)
     time.sleep(_SETTLE_SECONDS)
     before = usage.memory(runner.tree())
     count = affordable_connections()
-    with _open_client(port, count) as client:
+    with _open_client(runner.target, count) as client:
         try:
             _expect(client, "ready")
             time.sleep(_SETTLE_SECONDS)
             after = usage.memory(runner.tree())
-            at_origin = usage.established(field.origin)
+            at_origin = usage.established(field.origin.back)
             lost = int(_expect(client, "closed"))
         finally:
             client.kill()
@@ -71,15 +73,14 @@ def affordable_connections() -> int:
     return min(IDLE_CONNECTIONS, limit - _SPARE_DESCRIPTORS)
 
 
-def _open_client(port: int, count: int) -> subprocess.Popen[str]:
-    """Start the client on our own core, which is the load generator's."""
-    root = str(Path(__file__).resolve().parents[1])
+def _open_client(target: Target, count: int) -> subprocess.Popen[str]:
+    argv, env = client_command("idle_client", target.credentials, target.port, count)
     return subprocess.Popen(
-        [sys.executable, "-m", "bench.idle_client", str(port), str(count)],
+        argv,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": root},
+        env=env,
         start_new_session=True,
     )
 

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.load import check_reply, large_body
+from bench.credentials import Credentials
 from bench.processes import BenchError, Child, Fleet
-from bench.proxies.nginx import Nginx, http_block, nginx_command
-from bench.scenarios import LARGE_PATH, SCENARIOS, SMALL_BODY
+from bench.proxies.nginx import Nginx, http_block, nginx_command, tls_settings
+from bench.reply import check_reply, large_body
+from bench.scenarios import LARGE_PATH, SMALL_BODY, Scenario
+from bench.target import Target
 from bench.waiting import wait_for
 
 
-def start_origin(fleet: Fleet, directory: Path, port: int, core: int) -> Child:
+@dataclass(frozen=True)
+class Origin:
+    """`back` is where proxies forward to. `front` speaks to clients as the proxies do."""
+
+    scenario: Scenario
+    front: int
+    back: int
+    credentials: Credentials | None = None
+
+
+def start_origin(fleet: Fleet, directory: Path, origin: Origin, core: int) -> Child:
     """Start it in the empty or former `directory`; returns when it answers rightly."""
     program = Nginx().find()
     if program is None:
@@ -21,12 +34,26 @@ def start_origin(fleet: Fleet, directory: Path, port: int, core: int) -> Child:
     (directory / "www" / LARGE_PATH.strip("/")).write_bytes(large_body())
     text = SMALL_BODY.decode().replace("\n", "\\n")
     server = (
-        f"  sendfile on; tcp_nopush on;\n  server {{\n    listen 127.0.0.1:{port} backlog=4096;\n"
+        f"  sendfile on; tcp_nopush on;\n  server {{\n{listeners(origin)}"
         f'    location / {{ return 200 "{text}"; }}\n'
         f"    location = {LARGE_PATH} {{ root {directory}/www; }}\n  }}\n"
     )
     command = nginx_command(program, directory, "", http_block(directory, server))
-    origin = fleet.start(command, core, directory / "output.log")
-    wait_for(origin, lambda: check_reply(SCENARIOS["h1"], port), time.monotonic() + 10)
-    check_reply(SCENARIOS["h1-1mb"], port)
-    return origin
+    child = fleet.start(command, core, directory / "output.log")
+    target = Target(origin.scenario, origin.front, origin.credentials)
+    wait_for(child, lambda: check_reply(target), time.monotonic() + 10)
+    return child
+
+
+def listeners(origin: Origin) -> str:
+    """The directives of its server that say where and how it listens."""
+    front = " http2" if origin.scenario.http2 else ""
+    settings = ""
+    if origin.credentials is not None:
+        front += " ssl"
+        settings = tls_settings(origin.credentials)
+    back = " http2" if origin.scenario.http2_origin else ""
+    return (
+        f"    listen 127.0.0.1:{origin.front}{front} backlog=4096;\n"
+        f"    listen 127.0.0.1:{origin.back}{back} backlog=4096;\n{settings}"
+    )

@@ -11,6 +11,20 @@ Sample = dict[str, float]
 
 
 @dataclass(frozen=True)
+class LoadReport:
+    """One run of a load generator in which every reply was right."""
+
+    requests: int
+    seconds: float
+    p50_us: float
+    p99_us: float
+
+    @property
+    def per_second(self) -> float:
+        return self.requests / self.seconds
+
+
+@dataclass(frozen=True)
 class Spread:
     """A metric over all counted rounds."""
 
@@ -52,6 +66,14 @@ def spread(values: Sequence[float]) -> Spread | None:
     if not values:
         return None
     return Spread(statistics.median(values), min(values), max(values))
+
+
+def percentiles(values: Sequence[float]) -> tuple[float, float]:
+    """The 50th and the 99th of at least one value."""
+    if len(values) == 1:
+        return values[0], values[0]
+    cuts = statistics.quantiles(values, n=100)
+    return cuts[49], cuts[98]
 
 
 def ratio(ours: Outcome, baseline: Outcome, metric: str) -> Spread | None:

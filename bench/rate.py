@@ -7,7 +7,7 @@ import time
 
 from bench import usage
 from bench.field import Field, Runner
-from bench.load import run_wrk
+from bench.load import run_load
 from bench.outcome import Sample
 from bench.processes import BenchError
 from bench.syscalls import syscalls_per_request
@@ -52,7 +52,7 @@ def measure(field: Field, runner: Runner) -> Sample:
     tree = runner.tree()
     core = field.settings.proxy_core
     wall, busy, before = time.monotonic_ns(), usage.core_busy_ns(core), usage.cpu_ns(tree)
-    report = run_wrk(field.scenario, runner.plan.port, field.connections, field.settings.seconds)
+    report = run_load(runner.target, field.connections, field.settings.seconds)
     # Looked up again: a worker started meanwhile counts from its birth.
     tree = runner.tree()
     spent, elapsed = usage.cpu_ns(tree) - before, time.monotonic_ns() - wall
@@ -66,7 +66,8 @@ def measure(field: Field, runner: Runner) -> Sample:
     if tree:
         held = usage.memory(tree)
         sample["cpu_us"] = spent / 1000 / report.requests
-        sample["busy_percent"] = 100 * spent / elapsed
+        # Of the load's own time: starting a generator and reading its report take theirs.
+        sample["busy_percent"] = 100 * spent / 1e9 / report.seconds
         # Below zero only by the ticks that /proc/stat counts in.
         sample["others_percent"] = 100 * max(0, others) / elapsed
         sample["rss_mb"] = held.rss / 1e6
@@ -80,8 +81,7 @@ def _trace(field: Field, runner: Runner) -> None:
     try:
         runner.outcome.syscalls = syscalls_per_request(
             runner.child,
-            field.scenario,
-            runner.plan.port,
+            runner.target,
             field.connections,
             field.settings.load_core,
             runner.plan.directory / "strace.txt",

@@ -10,16 +10,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.load import LoadReport, run_wrk
+from bench.load import run_load
+from bench.outcome import LoadReport
 from bench.processes import BenchError, Child
-from bench.scenarios import Scenario
+from bench.target import Target
 
 _SECONDS = 1
 _ATTACH_SECONDS = 5.0
 
 
 def syscalls_per_request(
-    child: Child, scenario: Scenario, port: int, connections: int, core: int, summary: Path
+    child: Child, target: Target, connections: int, core: int, summary: Path
 ) -> dict[str, float]:
     """Calls per request by name, over all processes and threads of `child`.
 
@@ -41,7 +42,7 @@ def syscalls_per_request(
     )
     try:
         _wait_attached(tracer, pids)
-        report = run_wrk(scenario, port, connections, _SECONDS)
+        report = run_load(target, connections, _SECONDS)
     finally:
         _detach(tracer)
     return _per_request(summary.read_text(), report)

@@ -8,7 +8,15 @@ from bench.proxies.envoy import Envoy
 from bench.proxies.haproxy import HAProxy
 from bench.proxies.mosn import Mosn
 from bench.proxies.nginx import Nginx
-from bench.proxies.pymosn import FilteredPymosn, Pymosn
+from bench.proxies.pymosn import FilteredPymosn, Pymosn, RoutedPymosn
+from bench.scenarios import (
+    FEW_ROUTED,
+    FEW_ROUTES,
+    MANY_ROUTED,
+    MANY_ROUTES,
+    ROUTED,
+    ROUTES,
+)
 
 
 def contenders() -> dict[str, Proxy]:
@@ -17,6 +25,9 @@ def contenders() -> dict[str, Proxy]:
         Direct(),
         Pymosn(),
         FilteredPymosn(),
+        RoutedPymosn(ROUTED, ROUTES),
+        RoutedPymosn(FEW_ROUTED, FEW_ROUTES),
+        RoutedPymosn(MANY_ROUTED, MANY_ROUTES),
         Nginx(),
         HAProxy(),
         Envoy(),

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.credentials import Credentials
 from bench.processes import Command
 from bench.scenarios import Scenario
 
@@ -16,13 +17,15 @@ from bench.scenarios import Scenario
 class Plan:
     """One proxy in one scenario: listen on 127.0.0.1:`port`, forward to 127.0.0.1:`origin`.
 
-    `directory` exists, is the proxy's own, and is an absolute path.
+    `directory` exists, is the proxy's own, and is an absolute path. `credentials` are there when
+    clients come by TLS.
     """
 
     scenario: Scenario
     directory: Path
     port: int
     origin: int
+    credentials: Credentials | None = None
 
 
 class Proxy(ABC):
@@ -44,6 +47,10 @@ class Proxy(ABC):
     @abstractmethod
     def prepare(self, program: Path, plan: Plan) -> Command:
         """Write the configuration into `plan.directory`; the command that runs in foreground."""
+
+    def vary(self, scenario: Scenario) -> Scenario:
+        """The scenario as this contender takes part in it."""
+        return scenario
 
     def refusal(self, scenario: Scenario) -> str | None:
         """Why the installed program cannot take part in `scenario`, or None."""

@@ -7,11 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.credentials import Credentials
 from bench.processes import Command
 from bench.proxies.base import Plan, Proxy, output_of, which
 from bench.scenarios import route_prefix
 
-_TYPE = "type.googleapis.com/envoy.extensions.filters"
+_TYPE = "type.googleapis.com/envoy.extensions"
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 class Envoy(Proxy):
@@ -45,12 +47,15 @@ class Envoy(Proxy):
 def bootstrap(plan: Plan) -> dict[str, Any]:
     """The whole static configuration."""
     network_filter = _tcp_proxy() if plan.scenario.layer4 else _http_manager(plan)
+    chain: dict[str, Any] = {"filters": [network_filter]}
+    if plan.credentials is not None:
+        chain["transport_socket"] = _tls(plan.credentials)
     listener = {
         "name": "bench",
         "address": _address(plan.port),
-        "filter_chains": [{"filters": [network_filter]}],
+        "filter_chains": [chain],
     }
-    cluster = {
+    cluster: dict[str, Any] = {
         "name": "origin",
         "type": "STATIC",
         "connect_timeout": "3s",
@@ -61,7 +66,31 @@ def bootstrap(plan: Plan) -> dict[str, Any]:
             ],
         },
     }
+    if plan.scenario.http2_origin:
+        options: dict[str, Any] = {"explicit_http_config": {"http2_protocol_options": {}}}
+        named = _typed("upstreams.http.v3.HttpProtocolOptions", options)
+        cluster["typed_extension_protocol_options"] = {_HTTP_OPTIONS: named}
     return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
+
+
+def _tls(credentials: Credentials) -> dict[str, Any]:
+    certificate = {
+        "certificate_chain": {"filename": str(credentials.certificate)},
+        "private_key": {"filename": str(credentials.key)},
+    }
+    common = {
+        "tls_certificates": [certificate],
+        "tls_params": {
+            "tls_minimum_protocol_version": "TLSv1_3",
+            "tls_maximum_protocol_version": "TLSv1_3",
+        },
+    }
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": _typed(
+            "transport_sockets.tls.v3.DownstreamTlsContext", {"common_tls_context": common}
+        ),
+    }
 
 
 def _tcp_proxy() -> dict[str, Any]:
@@ -81,7 +110,7 @@ def _http_manager(plan: Plan) -> dict[str, Any]:
     host = {"name": "bench", "domains": ["*"], "routes": _routes(plan.scenario.routes)}
     config = {
         "stat_prefix": "bench",
-        "codec_type": "HTTP1",
+        "codec_type": "HTTP2" if plan.scenario.http2 else "HTTP1",
         "generate_request_id": False,
         "route_config": {"name": "bench", "virtual_hosts": [host]},
         "http_filters": [router],
@@ -106,7 +135,11 @@ def _routes(count: int) -> list[dict[str, Any]]:
 
 
 def _filter(name: str, kind: str, config: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "typed_config": {"@type": f"{_TYPE}.{kind}", **config}}
+    return {"name": name, "typed_config": _typed(f"filters.{kind}", config)}
+
+
+def _typed(kind: str, config: dict[str, Any]) -> dict[str, Any]:
+    return {"@type": f"{_TYPE}.{kind}", **config}
 
 
 def _address(port: int) -> dict[str, Any]:

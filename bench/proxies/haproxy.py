@@ -56,7 +56,11 @@ def _http(plan: Plan) -> str:
 
 
 def _proxy(plan: Plan, use: str, options: str) -> str:
+    kind = " proto h2" if plan.scenario.http2 else ""
+    if plan.credentials is not None:
+        kind += f" ssl crt {plan.credentials.both} ssl-min-ver TLSv1.3"
+    server = " proto h2" if plan.scenario.http2_origin else ""
     return (
-        f"frontend bench\n  bind 127.0.0.1:{plan.port} backlog 4096\n  {use}\n"
-        f"backend origin\n{options}  server origin 127.0.0.1:{plan.origin}\n"
+        f"frontend bench\n  bind 127.0.0.1:{plan.port} backlog 4096{kind}\n  {use}\n"
+        f"backend origin\n{options}  server origin 127.0.0.1:{plan.origin}{server}\n"
     )

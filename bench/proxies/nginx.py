@@ -7,6 +7,7 @@ import pwd
 import re
 from pathlib import Path
 
+from bench.credentials import Credentials
 from bench.processes import Command
 from bench.proxies.base import Plan, Proxy, output_of, which
 from bench.scenarios import Scenario, route_prefix
@@ -21,7 +22,8 @@ class Nginx(Proxy):
     install = "Debian: apt-get install nginx libnginx-mod-stream"
     settings = (
         "worker_processes 1; keepalive 128 to the origin over HTTP/1.1; default buffers, "
-        "proxy_max_temp_file_size 0; routes are 200 prefix locations with proxy_next_upstream"
+        "proxy_max_temp_file_size 0; routes are 200 prefix locations with proxy_next_upstream; "
+        "TLS with its defaults, so tickets and no session cache"
     )
 
     def find(self) -> Path | None:
@@ -34,6 +36,8 @@ class Nginx(Proxy):
         program = self.find()
         if scenario.layer4 and program and stream_module(program) is None:
             return "built without the stream module (Debian: apt-get install libnginx-mod-stream)"
+        if scenario.http2_origin:
+            return "speaks no HTTP/2 to origins"
         return None
 
     def prepare(self, program: Path, plan: Plan) -> Command:
@@ -71,6 +75,14 @@ def http_block(directory: Path, content: str) -> str:
     )
 
 
+def tls_settings(credentials: Credentials) -> str:
+    """The directives of a server that has a listener with TLS."""
+    return (
+        f"    ssl_certificate {credentials.certificate};\n"
+        f"    ssl_certificate_key {credentials.key};\n    ssl_protocols TLSv1.3;\n"
+    )
+
+
 def stream_module(program: Path) -> str | None:
     """The directive that loads the stream module: empty if built in, None if there is none."""
     built = output_of(program, "-V")
@@ -92,8 +104,13 @@ def _http(plan: Plan) -> str:
         locations += "    location / { return 404; }\n"
     else:
         locations = "    location / { proxy_pass http://origin; }\n"
+    kind = " http2" if plan.scenario.http2 else ""
+    tls = ""
+    if plan.credentials is not None:
+        kind += " ssl"
+        tls = tls_settings(plan.credentials)
     server = (
-        f"  server {{\n    listen 127.0.0.1:{plan.port} backlog=4096;\n"
+        f"  server {{\n    listen 127.0.0.1:{plan.port}{kind} backlog=4096;\n{tls}"
         '    proxy_http_version 1.1; proxy_set_header Connection "";\n'
         f"    proxy_max_temp_file_size 0;\n{locations}  }}\n"
     )

@@ -1,16 +1,17 @@
-"""pymosn, from the environment that runs the benchmark; without and with a Python filter."""
+"""pymosn, from the environment that runs the benchmark; also with a Python filter or routes."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from bench.processes import Command
 from bench.proxies.base import Plan, Proxy, output_of
 from bench.proxies.mosn_config import write_config
-from bench.scenarios import FILTERED
+from bench.scenarios import FILTERED, Scenario
 
 _MAIN = "pymosn.__main__"
 _FILTER = {"type": "bench.filters:Greeter"}
@@ -41,6 +42,18 @@ class FilteredPymosn(Pymosn):
     name = FILTERED
     settings = "as pymosn, with one synchronous Python stream filter that reads a header"
     stream_filters = (_FILTER,)
+
+
+class RoutedPymosn(Pymosn):
+    """With a table of `routes` rules, and asked for all of them in turn."""
+
+    def __init__(self, name: str, routes: int) -> None:
+        self.name = name
+        self.settings = f"as pymosn, with {routes} routes, each with a timeout and a retry policy"
+        self._routes = routes
+
+    def vary(self, scenario: Scenario) -> Scenario:
+        return replace(scenario, asked=self._routes, routes=self._routes)
 
 
 def _search_path() -> str:

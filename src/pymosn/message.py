@@ -1,12 +1,14 @@
 """Heads of requests and responses, in one form for every protocol.
 
 Header lines stay the bytes they came in: ``raw[fields:end]`` is a run of complete
-``name: value CRLF`` lines.  What changes is an edit list on top of it: ``cuts`` are spans of lines
+``name: value CRLF`` lines.  What changes is an edit list on top of it: cuts are spans of lines
 that are not forwarded, ``added`` are complete new lines.  So a head that nobody touches is
 forwarded without looking at it again, and HTTP/2 decodes straight into such lines.
 
 Names are compared without case; lookups take lower-case names.
 """
+
+from pymosn.buffer import OutputQueue
 
 
 class Head:
@@ -14,13 +16,17 @@ class Head:
 
     ``content_length`` is -1 when unknown, else a Content-Length line is among the lines.
     ``upgrade`` is the protocol that a message asks for or switches to, or None.  ``start`` is
-    where an unchanged start line begins in ``raw``, -1 when it must be written anew.
+    where an unchanged start line begins in ``raw``, -1 when it must be written anew.  The first
+    cut is ``raw[cut_start:cut_end]``, ``cut_end`` being 0 when there is none; most heads have
+    no other, and ``cuts`` is None then, else it holds the bounds of the others in order.
     """
 
     raw: bytes
     start: int
     fields: int
     end: int
+    cut_start: int
+    cut_end: int
     cuts: list[int] | None
     added: list[bytes] | None
     content_length: int
@@ -35,6 +41,8 @@ class Head:
         self.end = end
         self.content_length = -1
         self.minor = 1
+        self.cut_start = 0
+        self.cut_end = 0
         self.cuts = None
         self.added = None
         self.upgrade = None
@@ -100,10 +108,21 @@ class Head:
 
     def cut(self, start: int, end: int) -> None:
         """Do not forward ``raw[start:end]``, a whole line."""
+        if self.cut_end == 0:
+            self.cut_start = start
+            self.cut_end = end
+        elif start == self.cut_end and self.cuts is None:
+            self.cut_end = end
+        else:
+            self._cut_more(start, end)
+
+    def _cut_more(self, start: int, end: int) -> None:
+        if self.cuts is None:
+            self.cuts = []
+        if start < self.cut_start:
+            start, self.cut_start = self.cut_start, start
+            end, self.cut_end = self.cut_end, end
         cuts = self.cuts
-        if cuts is None:
-            self.cuts = [start, end]
-            return
         position = len(cuts)
         while position > 0 and cuts[position - 2] > start:
             position -= 2
@@ -113,30 +132,30 @@ class Head:
     def lines(self) -> bytes:
         """Return the header lines as they are to be forwarded, edits applied."""
         raw = self.raw
-        if self.cuts is None and not self.added:
+        if self.cut_end == 0 and not self.added:
             return raw[self.fields : self.end]
-        parts: list[bytes] = []
-        self.append_lines(parts, self.fields, self.end)
-        return b"".join(parts)
+        output = OutputQueue()
+        self.write_lines(output, self.fields, self.end)
+        return output.joined()
 
-    def append_lines(self, parts: list[bytes], start: int, end: int) -> None:
-        """Append ``raw[start:end]``, edits applied, to ``parts``; ``end`` is ``self.end``, or 2
-        more to take the blank line along."""
+    def write_lines(self, output: OutputQueue, start: int, end: int) -> None:
+        """Queue ``raw[start:end]``, edits applied; ``end`` is ``self.end``, or 2 more to take the
+        blank line along."""
         position = start
-        cuts = self.cuts
         raw = self.raw
-        if cuts is not None:
-            index = 0
-            while index < len(cuts):
-                cut = cuts[index]
-                if cut > position:
-                    parts.append(raw[position:cut])
-                position = cuts[index + 1]
-                index += 2
-        if position < end:
-            parts.append(raw[position:end])
+        if self.cut_end:
+            output.add_part(raw, position, self.cut_start)
+            position = self.cut_end
+            if self.cuts is not None:
+                index = 0
+                while index < len(self.cuts):
+                    output.add_part(raw, position, self.cuts[index])
+                    position = self.cuts[index + 1]
+                    index += 2
+        output.add_part(raw, position, end)
         if self.added:
-            parts.extend(self.added)
+            for line in self.added:
+                output.add(line)
 
     def _find(self, name: bytes, start: int) -> int:
         """Return where the next uncut line called ``name`` begins, at or behind ``start``."""
@@ -148,16 +167,19 @@ class Head:
                 at + size < self.end
                 and raw[at + size] == 58
                 and _same(raw, at, name, size)
-                and (self.cuts is None or not self._is_cut(at))
+                and (self.cut_end == 0 or not self._is_cut(at))
             ):
                 return at
             at = self._next_line(at)
         return -1
 
     def _is_cut(self, at: int) -> bool:
+        if self.cut_start <= at < self.cut_end:
+            return True
+        cuts = self.cuts
+        if cuts is None:
+            return False
         index = 0
-        # Asked only when there are cuts.
-        cuts: list[int] = self.cuts  # type: ignore[assignment]
         while index < len(cuts):
             if cuts[index] == at:
                 return True

@@ -1,4 +1,4 @@
-"""Any first bytes leave a TLS server waiting, refusing with a reason, or (as inspector) passing them
+"""Any first bytes leave a TLS server waiting, refusing with a reason, or (an inspector) passing them
 on untouched; never an exception or a read outside a buffer, and the same however they are cut.
 """
 

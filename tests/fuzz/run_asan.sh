@@ -4,13 +4,14 @@
 #   tests/fuzz/run_asan.sh [SECONDS [TARGET…]]
 #
 # 300 seconds for each target unless told otherwise.  PYTHON names the interpreter; it needs Cython,
-# setuptools and msgspec.
+# setuptools, msgspec and hpack.
 set -eu
 
 cd "$(dirname "$0")/../.."
 seconds=${1:-300}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- fuzz_http1_request fuzz_http1_response fuzz_tls_hello
+[ $# -gt 0 ] || set -- fuzz_http1_request fuzz_http1_response fuzz_hpack fuzz_http2_heads \
+    fuzz_tls_hello
 python=${PYTHON:-python3}
 tree=.cache/asan
 

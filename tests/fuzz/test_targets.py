@@ -5,14 +5,23 @@ import random
 
 import pytest
 
-from tests.fuzz import fuzz_http1_request, fuzz_http1_response, fuzz_tls_hello
+from tests.fuzz import (
+    fuzz_hpack,
+    fuzz_http1_request,
+    fuzz_http1_response,
+    fuzz_http2_heads,
+    fuzz_tls_hello,
+)
 from tests.fuzz.loop import mutated, run
 
 SECONDS = float(os.environ.get("PYMOSN_FUZZ_SECONDS", "2"))
 
 
 @pytest.mark.timeout(60 + 10 * SECONDS)
-@pytest.mark.parametrize("target", [fuzz_http1_request, fuzz_http1_response, fuzz_tls_hello])
+@pytest.mark.parametrize(
+    "target",
+    [fuzz_http1_request, fuzz_http1_response, fuzz_hpack, fuzz_http2_heads, fuzz_tls_hello],
+)
 def test_target(target: object) -> None:
     seed = random.SystemRandom().randrange(1 << 32)
     assert run(target.check, target.SEEDS, SECONDS, seed) > 0

@@ -5,6 +5,7 @@ import pytest
 from tests.structure.source import EXAMPLES, imports, modules
 
 LAYERS = (
+    ("buffer",),
     ("errors", "message", "snapshot", "observe.metrics"),
     ("network", "protocol"),
     ("stream",),

@@ -49,12 +49,18 @@ class HeaderCodec:
     """Header compression and heads of HTTP/2, with the HTTP/1 codec that shares their heads."""
 
     def __init__(
-        self, codec: Codec, huffman: ModuleType, hpack: ModuleType, heads: ModuleType
+        self,
+        codec: Codec,
+        huffman: ModuleType,
+        fields: ModuleType,
+        hpack: ModuleType,
+        heads: ModuleType,
     ) -> None:
         self.name = codec.name
         self.message = codec.message
         self.http1 = codec
         self.huffman = huffman
+        self.fields = fields
         self.hpack = hpack
         self.heads = heads
 
@@ -68,6 +74,7 @@ def headers_installed() -> HeaderCodec:
     return HeaderCodec(
         installed(),
         importlib.import_module(f"{package}.huffman"),
+        importlib.import_module(f"{package}.fields"),
         importlib.import_module(f"{package}.hpack"),
         importlib.import_module(f"{package}.heads"),
     )
@@ -79,7 +86,7 @@ def headers_interpreted() -> HeaderCodec:
     package = "pymosn.protocol.http2"
     found = {"pymosn.message": codec.message}
     loaded = []
-    for name in ("huffman", "hpack", "heads"):
+    for name in ("huffman", "fields", "hpack", "heads"):
         module = load(f"protocol/http2/{name}.py", f"{package}.{name}_interpreted", found)
         found[f"{package}.{name}"] = module
         loaded.append(module)

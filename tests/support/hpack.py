@@ -21,7 +21,9 @@ def integer(value: int, prefix: int, flags: int = 0, padding: int = 0) -> bytes:
     while value >= 128:
         octets.append(value % 128 | 128)
         value //= 128
-    return bytes(octets + [value | 128] + [128] * (padding - 1) + [0] if padding else [*octets, value])
+    if padding:
+        return bytes([*octets, value | 128, *[128] * (padding - 1), 0])
+    return bytes([*octets, value])
 
 
 def string(text: bytes, coded: bool = False) -> bytes:

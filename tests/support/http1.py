@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from pymosn.buffer import OutputQueue
 from tests.support.builds import Codec
 
 Event = tuple[Any, ...]
@@ -150,13 +151,13 @@ def read_every_way(
 
 def encoded_request(codec: Codec, head: Any, tail: bytes = b"") -> bytes:
     """Return the head as it is forwarded."""
-    parts: list[bytes] = []
-    codec.http1.encode_request(head, tail, parts)
-    return b"".join(parts)
+    output = OutputQueue()
+    codec.http1.write_request(head, tail, output)
+    return output.joined()
 
 
 def encoded_response(codec: Codec, head: Any, tail: bytes = b"") -> bytes:
     """Return the head as it is forwarded."""
-    parts: list[bytes] = []
-    codec.http1.encode_response(head, tail, parts)
-    return b"".join(parts)
+    output = OutputQueue()
+    codec.http1.write_response(head, tail, output)
+    return output.joined()

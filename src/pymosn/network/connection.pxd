@@ -1,5 +1,6 @@
 cimport cython
 
+from pymosn.buffer cimport OutputQueue
 from pymosn.network.reactor cimport Reactive, Reactor, Source, Timer
 from pymosn.network.secure cimport TlsLayer
 
@@ -13,6 +14,7 @@ cdef class Handler(Reactive):
     cdef void on_connected(self)
     cdef void on_data(self, bytes data)
     cdef void on_eof(self)
+    cdef void on_flush(self)
     cdef void on_drained(self)
     cdef void on_spliced(self, Py_ssize_t moved, bint done)
     cdef void on_closed(self, int error)
@@ -32,9 +34,7 @@ cdef class Connection(Source):
     cdef readonly TlsLayer tls
     cdef Transfer outgoing
     cdef Transfer incoming
-    cdef list _output
-    cdef Py_ssize_t _offset
-    cdef readonly Py_ssize_t buffered
+    cdef readonly OutputQueue output
     cdef readonly long bytes_read
     cdef readonly long bytes_written
     cdef Timer _linger_timer
@@ -42,42 +42,42 @@ cdef class Connection(Source):
     cdef long _linger_progress
     cdef readonly bint connecting, closed, eof, write_ended
     cdef bint readable, hangup, paused, lingering, close_when_flushed
-    cdef bint above_high_water, _write_shut, _bulk
+    cdef bint above_high_water, _write_shut, _bulk, _gathers
 
     cdef void open(self, int fd, bint connecting)
     cdef void start_tls(self, TlsLayer layer)
-    cdef bint established(self)
     cdef int write(self, bytes data) except -1
-    @cython.locals(part=bytes)
     cdef int write_all(self, list parts) except -1
+    cdef bint written(self) noexcept
+    cdef void gather(self)
     cdef void end_write(self)
     cdef void pause_reading(self) noexcept
-    cdef void resume_reading(self)
-    cdef void continue_reading(self)
+    cdef int resume_reading(self) except -1
+    cdef int continue_reading(self) except -1
     @cython.locals(transfer=Transfer)
     cdef Py_ssize_t unsent(self)
     @cython.locals(transfer=Transfer)
-    cdef bint holds_back(self)
+    cdef bint holds_back(self) except -1
     cpdef void close(self)
     @cython.locals(transfer=Transfer)
     cdef void close_lingering(self)
     cpdef void abort(self)
-    cdef void fail(self, int error)
+    cdef int fail(self, int error) except -1
 
     @cython.locals(transfer=Transfer)
     cdef void on_events(self, unsigned int events)
     cdef void on_deferred(self)
     cdef void on_timer(self, Timer timer)
-    @cython.locals(output=list, count=Py_ssize_t)
+    @cython.locals(count=Py_ssize_t)
     cdef void flush(self)
 
-    @cython.locals(output=list, done=Py_ssize_t, handler=Handler)
-    cdef void _sent(self, Py_ssize_t count)
+    @cython.locals(handler=Handler)
+    cdef int _sent(self, Py_ssize_t count) except -1
     @cython.locals(handler=Handler, transfer=Transfer)
     cdef void _settle(self)
     @cython.locals(reads=int, size=Py_ssize_t, data=bytes, handler=Handler, transfer=Transfer)
     cdef void _read(self)
-    @cython.locals(tls=TlsLayer, count=Py_ssize_t, final=bint)
+    @cython.locals(tls=TlsLayer, count=Py_ssize_t, final=bint, handler=Handler)
     cdef void _flush_tls(self)
     @cython.locals(tls=TlsLayer, reads=int, size=Py_ssize_t, data=bytes, handler=Handler)
     cdef void _read_tls(self)

@@ -9,6 +9,7 @@ no buffer.  Knows no protocol, and of TLS that there may be a layer in between (
 import errno
 from typing import Final
 
+from pymosn.buffer import OutputQueue
 from pymosn.network.reactor import (
     EPOLLERR,
     EPOLLET,
@@ -60,6 +61,9 @@ class Handler(Reactive):
     def on_eof(self) -> None:
         """The peer will send nothing more (half-close)."""
 
+    def on_flush(self) -> None:
+        """The connection ``gather`` was called on sends now: last chance to write."""
+
     def on_drained(self) -> None:
         """Unsent output fell below the low watermark after ``write`` had asked to pause."""
 
@@ -99,9 +103,7 @@ class Connection(Source):
     tls: "TlsLayer | None"
     outgoing: "Transfer | None"
     incoming: "Transfer | None"
-    _output: list[bytes] | None
-    _offset: int
-    buffered: int
+    output: "OutputQueue"
     bytes_read: int
     bytes_written: int
     _linger_timer: "Timer | None"
@@ -119,12 +121,14 @@ class Connection(Source):
     above_high_water: bool
     _write_shut: bool
     _bulk: bool
+    _gathers: bool
 
     def __init__(self, reactor: Reactor, handler: Handler, peer: bytes) -> None:
         """``peer`` is the packed address of the other end."""
         self.handler = handler
         self.peer = peer
         self.fd = -1
+        self.output = OutputQueue()
         self._reactor = reactor
 
     def open(self, fd: int, connecting: bool) -> None:
@@ -143,39 +147,28 @@ class Connection(Source):
             self._linger_timer = Timer()
             self._reactor.arm(self._linger_timer, self, layer.timeout)
 
-    def established(self) -> bool:
-        """Say whether ``on_connected`` has nothing more to wait for."""
-        return not self.connecting and (self.tls is None or not self.tls.shaking)
-
     def write(self, data: bytes) -> bool:
         """Queue ``data``; returns False when the writer should pause until ``on_drained``."""
-        if self.closed or self.write_ended:
-            return True
-        if self._output is None:
-            self._output = [data]
-        else:
-            self._output.append(data)
-        self.buffered += len(data)
-        if not self.connecting:
-            self._reactor.flush_soon(self)
-        if self.buffered > _HIGH_WATER:
-            self.above_high_water = True
-            return False
-        return True
+        self.output.add(data)
+        return self.written()
 
     def write_all(self, parts: list[bytes]) -> bool:
-        """Queue several pieces; the list becomes ours.  Answers as ``write`` does."""
-        if self.closed or self.write_ended:
-            return True
+        """Queue several pieces.  Answers as ``write`` does."""
         for part in parts:
-            self.buffered += len(part)
-        if self._output is None:
-            self._output = parts
-        else:
-            self._output.extend(parts)
-        if not self.connecting:
+            self.output.add(part)
+        return self.written()
+
+    def gather(self) -> None:
+        """At the end of this turn, ask the handler what there is to write, and send it."""
+        self._gathers = True
+        if not self.closed and not self.connecting:
+            self._reactor.flush_late(self)
+
+    def written(self) -> bool:
+        """Send what was added to ``output``, soon.  Answers as ``write`` does."""
+        if not self.connecting and self.output.size > 0:
             self._reactor.flush_soon(self)
-        if self.buffered > _HIGH_WATER:
+        if self.output.size > _HIGH_WATER and not self.output.closed:
             self.above_high_water = True
             return False
         return True
@@ -185,6 +178,7 @@ class Connection(Source):
         if self.closed or self.write_ended:
             return
         self.write_ended = True
+        self.output.close()
         if not self.connecting:
             self._reactor.flush_soon(self)
 
@@ -207,7 +201,7 @@ class Connection(Source):
     def unsent(self) -> int:
         """Return how many bytes wait for the peer to take more."""
         transfer = self.incoming
-        return self.buffered if transfer is None else self.buffered + transfer.held()
+        return self.output.size if transfer is None else self.output.size + transfer.held()
 
     def holds_back(self) -> bool:
         """Say whether we leave unread what the peer sends, because its bytes cannot go on."""
@@ -219,7 +213,7 @@ class Connection(Source):
         if self.closed:
             return
         self.close_when_flushed = True
-        if self._output is None:
+        if self.output.size == 0:
             if self.tls is not None and self.fd >= 0:
                 self.tls.end(self.fd)
             self._shut(0)
@@ -269,9 +263,9 @@ class Connection(Source):
             self._finish_connecting(events)
             return
         if events & _OUT and (
-            self._output is not None or self.incoming is not None or self.tls is not None
+            self.output.size > 0 or self.incoming is not None or self.tls is not None
         ):
-            if self.incoming is None or self._output is not None:
+            if self.output.size > 0 or self.incoming is None:
                 self.flush()
             else:
                 transfer: Transfer = self.incoming
@@ -299,7 +293,7 @@ class Connection(Source):
             self.tls.report(self.peer)
             self._shut(_ETIMEDOUT)
             return
-        if self._output is not None and self.bytes_written != self._linger_progress:
+        if self.output.size > 0 and self.bytes_written != self._linger_progress:
             # The peer is still taking our reply.
             self._linger_progress = self.bytes_written
             self._reactor.arm(timer, self, LINGER_SECONDS)
@@ -313,12 +307,11 @@ class Connection(Source):
         if self.tls is not None:
             self._flush_tls()
             return
-        while self._output is not None:
-            output = self._output
-            if len(output) == 1:
-                count = self._reactor.send(self.fd, output[0], self._offset)
-            else:
-                count = self._reactor.send_many(self.fd, output, self._offset)
+        if self._gathers:
+            handler = self.handler
+            handler.on_flush()
+        while self.output.size > 0:
+            count = self._reactor.send(self.fd, self.output)
             if count <= 0:
                 if count < 0:
                     self._shut(-count)
@@ -330,21 +323,8 @@ class Connection(Source):
 
     def _sent(self, count: int) -> None:
         self.bytes_written += count
-        self.buffered -= count
-        if self.buffered == 0:
-            self._output = None
-            self._offset = 0
-            return
-        output: list[bytes] = self._output  # type: ignore[assignment]  # something is queued
-        count += self._offset
-        done = 0
-        while count >= len(output[done]):
-            count -= len(output[done])
-            done += 1
-        if done:
-            del output[:done]
-        self._offset = count
-        if self.above_high_water and self.buffered < _LOW_WATER:
+        self.output.drop(count)
+        if self.above_high_water and 0 < self.output.size < _LOW_WATER:
             self.above_high_water = False
             handler = self.handler
             handler.on_drained()
@@ -355,7 +335,7 @@ class Connection(Source):
             self.above_high_water = False
             handler = self.handler
             handler.on_drained()
-            if self._output is not None or self.closed:
+            if self.output.size > 0 or self.closed:
                 return
         if self.close_when_flushed:
             self._shut(0)
@@ -373,9 +353,14 @@ class Connection(Source):
             if count < 0:
                 self._shut(-count)
             return
-        while self._output is not None:
+        if self._gathers:
+            handler = self.handler
+            handler.on_flush()
+            if self.closed:
+                return
+        while self.output.size > 0:
             final = self.close_when_flushed or self.write_ended
-            count = tls.send(self.fd, self._output, self._offset, final)
+            count = tls.send(self.fd, self.output, final)
             if count <= 0:
                 if count < 0:
                     self._shut(-count)
@@ -532,7 +517,8 @@ class Connection(Source):
         self.closed = True
         if self._linger_timer is not None:
             self._reactor.cancel(self._linger_timer)
-        self._output = None
+        self.output.close()
+        self.output.clear()
         transfer = self.outgoing
         if transfer is not None:
             transfer.cancel()

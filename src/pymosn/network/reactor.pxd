@@ -1,8 +1,14 @@
+cimport cython
+
+from pymosn.buffer cimport OutputQueue
+
+
 cdef class Reactive:
     cdef void on_timer(self, Timer timer)
     cdef void on_deferred(self)
 
 
+@cython.final
 cdef class Timer:
     cdef Timer before
     cdef Timer after
@@ -15,6 +21,7 @@ cdef class Source(Reactive):
     cdef unsigned int generation
     cdef Reactor reactor
     cdef bint flush_pending
+    cdef Source next_flush
 
     cdef void on_events(self, unsigned int events)
     cdef void flush(self)
@@ -24,6 +31,7 @@ cdef class Pipe:
     cdef readonly int read_end, write_end, size
 
 
+@cython.final
 cdef class Reactor:
     cdef int _epoll
     cdef void *_events
@@ -44,7 +52,11 @@ cdef class Reactor:
 
     # work for later in this turn
     cdef list _deferred
-    cdef list _flushes
+    cdef Source _first_flush
+    cdef Source _last_flush
+    cdef Source _first_late
+    cdef Source _last_late
+    cdef Source _acting
 
     # pipes for splice.py to use again
     cdef readonly list spare_pipes
@@ -58,20 +70,23 @@ cdef class Reactor:
 
     cdef void add(self, Source source, int fd, unsigned int events)
     cdef void remove(self, Source source)
-    cdef void defer(self, Reactive target)
-    cdef void flush_soon(self, Source source)
-    cdef void arm(self, Timer timer, Reactive target, double seconds)
-    cdef void cancel(self, Timer timer)
+    cdef int defer(self, Reactive target) except -1
+    cdef void flush_soon(self, Source source) noexcept
+    cdef void flush_late(self, Source source) noexcept
+    cdef void arm(self, Timer timer, Reactive target, double seconds) noexcept
+    cdef void cancel(self, Timer timer) noexcept
 
     cdef bytes receive(self, int fd, Py_ssize_t limit, bint bulk)
     cdef Py_ssize_t fill_scratch(self, int fd) noexcept
     cdef int peek_byte(self, int fd) noexcept
     cdef Py_ssize_t send_memory(self, int fd, const unsigned char *data, Py_ssize_t size) noexcept
-    cdef Py_ssize_t send(self, int fd, bytes data, Py_ssize_t offset) noexcept
-    cdef Py_ssize_t send_many(self, int fd, list chunks, Py_ssize_t offset)
+    cdef Py_ssize_t send(self, int fd, OutputQueue queue) noexcept
     cdef bytes discard(self, int fd)
 
     cdef int turn(self, int timeout_ms) except -1
+    cdef Source _source_of(self, unsigned long long tag)
+    cdef Source _next_flush(self)
+    cdef int _flush_pending(self) except -1
     cdef void _run_flushes(self)
     cdef void _run_deferred(self)
     cdef void _run_timers(self)

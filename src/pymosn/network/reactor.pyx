@@ -17,15 +17,12 @@ from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
+from pymosn.buffer cimport OutputQueue, Part
+
 import os
 import sys
 import traceback
 
-
-cdef extern from "Python.h":
-    ctypedef struct PyObject:
-        pass
-    int PyList_SetSlice(object list, Py_ssize_t low, Py_ssize_t high, PyObject *items) except -1
 
 cdef extern from "<time.h>" nogil:
     struct timespec:
@@ -127,9 +124,10 @@ cdef class Reactive:
         pass
 
 
-@cython.freelist(64)
+@cython.final
+@cython.freelist(256)
 cdef class Timer:
-    """A node of the timer wheel.  It holds its target only while it is armed."""
+    """A node of the timer wheel.  It holds its target, and the wheel it, only while it is armed."""
 
 
 cdef class Source(Reactive):
@@ -203,7 +201,6 @@ cdef class Reactor:
         self._wheel = [_sentinel() for _ in range(WHEEL)]
         self._overflow = _sentinel()
         self._deferred = []
-        self._flushes = []
         self._python_ready = []
         self.spare_pipes = []
 
@@ -228,7 +225,8 @@ cdef class Reactor:
         _empty(self._overflow)
         self._wheel = []
         self._deferred = []
-        self._flushes = []
+        while self._first_flush is not None:
+            self._next_flush()
         self._python_ready = []
         self.spare_pipes = []
 
@@ -260,19 +258,33 @@ cdef class Reactor:
             self._sources[fd] = None
             self.open_sources -= 1
 
-    cdef void defer(self, Reactive target):
+    cdef int defer(self, Reactive target) except -1:
         """Call ``target.on_deferred()`` at the end of this turn."""
         self._deferred.append(target)
 
-    cdef void flush_soon(self, Source source):
+    cdef void flush_soon(self, Source source) noexcept:
         """Call ``source.flush()`` once the event under way has been handled."""
         if not source.flush_pending:
             source.flush_pending = True
-            self._flushes.append(source)
+            if self._first_flush is None:
+                self._first_flush = source
+            else:
+                self._last_flush.next_flush = source
+            self._last_flush = source
+
+    cdef void flush_late(self, Source source) noexcept:
+        """Call ``source.flush()`` at the end of this turn: many events make one output."""
+        if not source.flush_pending:
+            source.flush_pending = True
+            if self._first_late is None:
+                self._first_late = source
+            else:
+                self._last_late.next_flush = source
+            self._last_late = source
 
     # -- timers ----------------------------------------------------------------------------
 
-    cdef void arm(self, Timer timer, Reactive target, double seconds):
+    cdef void arm(self, Timer timer, Reactive target, double seconds) noexcept:
         """(Re)start ``timer``: ``target.on_timer(timer)`` in ``seconds`` or up to 32 ms later."""
         cdef Timer head
         cdef long ticks
@@ -295,7 +307,7 @@ cdef class Reactor:
         head.before.after = timer
         head.before = timer
 
-    cdef void cancel(self, Timer timer):
+    cdef void cancel(self, Timer timer) noexcept:
         """Stop ``timer``; does nothing when it is not armed."""
         if timer.target is not None:
             timer.target = None
@@ -387,7 +399,8 @@ cdef class Reactor:
         cdef long wait
         if self._overflow.after is not self._overflow and cascade < until:
             until = cascade
-        if self._deferred or self._flushes:
+        if PyList_GET_SIZE(self._deferred) or self._first_flush is not None \
+                or self._first_late is not None:
             return 0
         if until == NEVER:
             wait = -1
@@ -405,8 +418,7 @@ cdef class Reactor:
         """Wait for events, dispatch them, run timers and deferred work."""
         cdef epoll_event *events = <epoll_event *>self._events
         cdef int count, index
-        cdef unsigned int fd
-        cdef Source source
+        cdef Source source = None
         if timeout_ms == 0:
             count = epoll_wait(self._epoll, events, BATCH, 0)
         else:
@@ -419,42 +431,68 @@ cdef class Reactor:
                 raise OSError(errno, os.strerror(errno))
             PyErr_CheckSignals()
             count = 0
-        for index in range(count):
-            fd = <unsigned int>events[index].data.u64
-            if fd >= <unsigned int>PyList_GET_SIZE(self._sources):
-                continue
-            found = <object>PyList_GET_ITEM(self._sources, fd)
-            if found is None:
-                continue
-            source = <Source>found
-            if source.generation != <unsigned int>(events[index].data.u64 >> 32):
-                continue
+        index = 0
+        while index < count:
+            # Entering the guard costs as much as dispatching: once for all that go well.
             try:
-                source.on_events(events[index].events)
+                while index < count:
+                    index += 1
+                    source = self._source_of(events[index - 1].data.u64)
+                    if source is not None:
+                        self._acting = source
+                        source.on_events(events[index - 1].events)
+                        self._flush_pending()
             except Exception:
-                self._report(source)
-            if PyList_GET_SIZE(self._flushes):
+                self._report(self._acting)
                 self._run_flushes()
+        self._acting = None
         self._run_timers()
         if PyList_GET_SIZE(self._deferred):
             self._run_deferred()
-        if PyList_GET_SIZE(self._flushes):
+        while self._first_flush is not None or self._first_late is not None:
+            if self._first_flush is None:
+                self._first_flush = self._first_late
+                self._last_flush = self._last_late
+                self._first_late = None
+                self._last_late = None
             self._run_flushes()
         return count
 
-    cdef void _run_flushes(self):
+    cdef Source _source_of(self, unsigned long long tag):
+        """Return the source that an event is meant for, None when it is gone."""
+        cdef unsigned int fd = <unsigned int>tag
         cdef Source source
-        cdef Py_ssize_t index = 0
+        if fd >= <unsigned int>PyList_GET_SIZE(self._sources):
+            return None
+        found = <object>PyList_GET_ITEM(self._sources, fd)
+        if found is None:
+            return None
+        source = <Source>found
+        return source if source.generation == <unsigned int>(tag >> 32) else None
+
+    cdef Source _next_flush(self):
+        cdef Source source = self._first_flush
+        self._first_flush = source.next_flush
+        if self._first_flush is None:
+            self._last_flush = None
+        source.next_flush = None
+        source.flush_pending = False
+        return source
+
+    cdef int _flush_pending(self) except -1:
+        """Flush who asked for it; the source whose flush raises is ``_acting``."""
         # A flush that fails may close other connections, which may have output of their own.
-        while index < PyList_GET_SIZE(self._flushes):
-            source = <Source>PyList_GET_ITEM(self._flushes, index)
-            source.flush_pending = False
+        while self._first_flush is not None:
+            self._acting = self._next_flush()
+            self._acting.flush()
+        return 0
+
+    cdef void _run_flushes(self):
+        while self._first_flush is not None:
             try:
-                source.flush()
+                self._flush_pending()
             except Exception:
-                self._report(source)
-            index += 1
-        PyList_SetSlice(self._flushes, 0, index, NULL)
+                self._report(self._acting)
 
     cdef void _run_deferred(self):
         cdef list work = self._deferred
@@ -466,7 +504,7 @@ cdef class Reactor:
                 target.on_deferred()
             except Exception:
                 self._report(target)
-            if PyList_GET_SIZE(self._flushes):
+            if self._first_flush is not None:
                 self._run_flushes()
 
     cdef void _report(self, object where):
@@ -598,14 +636,9 @@ cdef class Reactor:
         self.io_error = 0 if count == 0 else errno
         return None
 
-    cdef Py_ssize_t send(self, int fd, bytes data, Py_ssize_t offset) noexcept:
-        """Send from ``offset`` on; returns the bytes taken (0: try later) or minus an errno."""
-        return self.send_memory(fd, <const unsigned char *>PyBytes_AS_STRING(data) + offset,
-                                PyBytes_GET_SIZE(data) - offset)
-
     cdef Py_ssize_t send_memory(
             self, int fd, const unsigned char *data, Py_ssize_t size) noexcept:
-        """Send bytes that are nobody's object; the result is that of ``send``."""
+        """Send bytes that are nobody's object: those taken (0: try later) or minus an errno."""
         cdef ssize_t count
         while True:
             count = c_send(fd, data, size, MSG_NOSIGNAL)
@@ -616,29 +649,29 @@ cdef class Reactor:
             if errno != EINTR:
                 return -errno
 
-    cdef Py_ssize_t send_many(self, int fd, list chunks, Py_ssize_t offset):
-        """Send several ``bytes`` (the first from ``offset`` on) with one system call."""
+    cdef Py_ssize_t send(self, int fd, OutputQueue queue) noexcept:
+        """Send what is queued with one system call; the bytes taken (0: try later) or minus an
+        errno.  The queue is left as it is."""
         cdef iovec vectors[VECTORS]
         cdef msghdr message
-        cdef Py_ssize_t total = 0, size, used = 0
-        cdef Py_ssize_t count = min(<Py_ssize_t>VECTORS, PyList_GET_SIZE(chunks))
-        cdef Py_ssize_t index
+        cdef size_t total = 0, used = 0
+        cdef int count = <int>min(queue.count, <Py_ssize_t>VECTORS), index
         cdef ssize_t sent
-        cdef char *start
+        cdef const Part *parts = queue.parts()
         for index in range(count):
-            start = PyBytes_AS_STRING(<object>PyList_GET_ITEM(chunks, index)) + offset
-            size = PyBytes_GET_SIZE(<object>PyList_GET_ITEM(chunks, index)) - offset
-            offset = 0
-            vectors[index].iov_base = start
-            vectors[index].iov_len = size
-            total += size
-        if total <= GATHER:
+            vectors[index].iov_base = <void *>parts[index].start
+            vectors[index].iov_len = parts[index].size
+            total += parts[index].size
+        if count > 1 and total <= GATHER:
             for index in range(count):
                 memcpy(self._scratch + used, vectors[index].iov_base, vectors[index].iov_len)
                 used += vectors[index].iov_len
+            vectors[0].iov_base = self._scratch
+            vectors[0].iov_len = used
+            count = 1
         while True:
-            if total <= GATHER:
-                sent = c_send(fd, self._scratch, total, MSG_NOSIGNAL)
+            if count == 1:
+                sent = c_send(fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL)
             else:
                 memset(&message, 0, sizeof(message))
                 message.msg_iov = vectors
@@ -756,7 +789,7 @@ cdef Timer _sentinel():
     return timer
 
 
-cdef void _unlink(Timer timer):
+cdef void _unlink(Timer timer) noexcept:
     timer.before.after = timer.after
     timer.after.before = timer.before
     timer.before = None

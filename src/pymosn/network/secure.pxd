@@ -1,3 +1,6 @@
+from pymosn.buffer cimport OutputQueue
+
+
 cdef class TlsLayer:
     cdef public bint shaking, more
     cdef public double timeout
@@ -6,7 +9,7 @@ cdef class TlsLayer:
 
     cdef int handshake(self, int fd) except? -1
     cdef bytes receive(self, int fd, bint bulk)
-    cdef Py_ssize_t send(self, int fd, list output, Py_ssize_t offset, bint final) except? -1
+    cdef Py_ssize_t send(self, int fd, OutputQueue queue, bint final) except? -1
     cdef int push(self, int fd) except? -1
     cdef void end(self, int fd)
     cdef void report(self, bytes peer)

@@ -7,6 +7,8 @@ only where the configuration asks for TLS, because libcrypto costs each process 
 
 from typing import Final
 
+from pymosn.buffer import OutputQueue
+
 WAITING: Final = 0
 """The handshake needs more from the peer, or the socket takes no more."""
 DONE: Final = 1
@@ -41,10 +43,10 @@ class TlsLayer:
         """
         raise NotImplementedError
 
-    def send(self, fd: int, output: list[bytes], offset: int, final: bool) -> int:
+    def send(self, fd: int, queue: OutputQueue, final: bool) -> int:
         """Encrypt and send; returns the bytes that left (0: try later) or minus an errno.
 
-        ``offset`` is that of the first piece; after a 0 the same pieces must come first again.
+        The queue is left as it is; after a 0 it must still begin with the same bytes.
         ``final``: tell the peer behind the last byte that nothing follows.
         """
         raise NotImplementedError

@@ -25,7 +25,7 @@ cdef class Splice(Transfer):
     cdef void cancel(self)
 
     @cython.locals(source=Connection, sink=Connection)
-    cdef void _detach(self)
+    cdef int _detach(self) except -1
 
     @cython.locals(source=Connection, moved=Py_ssize_t, done=bint, handler=Handler)
     cdef void _pump(self)

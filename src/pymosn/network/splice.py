@@ -64,7 +64,7 @@ class Splice(Transfer):
         """Start as soon as what is queued at the sink has left."""
         self.source.outgoing = self
         self.sink.incoming = self
-        if self.sink.buffered == 0:
+        if self.sink.output.size == 0:
             self._reactor.defer(self.source)
 
     def source_ready(self) -> None:
@@ -98,7 +98,7 @@ class Splice(Transfer):
 
     def _pump(self) -> None:
         source = self.source
-        if self._pumping or source is None or self.sink.buffered > 0:
+        if self._pumping or source is None or self.sink.output.size > 0:
             return
         self._pumping = True
         moved = self._move()

@@ -1,3 +1,4 @@
+from pymosn.buffer cimport OutputQueue
 from pymosn.network.reactor cimport Reactor
 from pymosn.network.secure cimport TlsFactory, TlsLayer
 from pymosn.observe.metrics cimport TlsStats
@@ -100,7 +101,7 @@ cdef class TlsSession(TlsLayer):
     cdef int _begin(self, int fd) except? -1
     cdef int _established(self, int fd) except? -1
     cdef bytes _decrypt(self, int fd, bint bulk)
-    cdef Py_ssize_t _encrypt(self, list output, Py_ssize_t offset) except? -1
+    cdef Py_ssize_t _encrypt(self, OutputQueue queue) except? -1
     cdef int _transmit(self, int fd) except? -1
     cdef int _save(self, const unsigned char *data, size_t size) noexcept
     cdef void _note_error(self)

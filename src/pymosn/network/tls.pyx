@@ -16,7 +16,6 @@ Handshakes run to their end in the worker: nothing here waits for anybody else.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from libc.errno cimport EAGAIN, ECONNRESET, EPROTO
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
@@ -29,6 +28,7 @@ import urllib.parse
 
 from msgspec import structs
 
+from pymosn.buffer cimport OutputQueue, Part
 from pymosn.network.address import text as address_text
 
 
@@ -1074,7 +1074,7 @@ cdef class TlsSession(TlsLayer):
         _drop(owned)
         return data
 
-    cdef Py_ssize_t send(self, int fd, list output, Py_ssize_t offset, bint final) except? -1:
+    cdef Py_ssize_t send(self, int fd, OutputQueue queue, bint final) except? -1:
         cdef Py_ssize_t taken
         cdef int sent
         if self._pending_size:
@@ -1087,10 +1087,10 @@ cdef class TlsSession(TlsLayer):
                 return taken
         if ERR_peek_error():
             ERR_clear_error()
-        taken = self._encrypt(output, offset)
+        taken = self._encrypt(queue)
         if taken < 0:
             return taken
-        if final and taken < FLUSH_BYTES:
+        if final and taken == queue.size:
             SSL_shutdown(self._ssl)
         sent = self._transmit(fd)
         if sent == 0:
@@ -1099,17 +1099,16 @@ cdef class TlsSession(TlsLayer):
             return 0
         return sent if sent < 0 else taken
 
-    cdef Py_ssize_t _encrypt(self, list output, Py_ssize_t offset) except? -1:
+    cdef Py_ssize_t _encrypt(self, OutputQueue queue) except? -1:
         """Encrypt up to ``FLUSH_BYTES``; small pieces share a record."""
         cdef unsigned char *staging = self._buffers.plain
         cdef Py_ssize_t staged = 0, taken = 0, size, part
-        cdef Py_ssize_t index = 0, count = PyList_GET_SIZE(output)
+        cdef Py_ssize_t index = 0, count = queue.count
+        cdef const Part *parts = queue.parts()
         cdef const unsigned char *start
         while index < count and taken < FLUSH_BYTES:
-            start = <const unsigned char *>PyBytes_AS_STRING(
-                <object>PyList_GET_ITEM(output, index)) + offset
-            size = PyBytes_GET_SIZE(<object>PyList_GET_ITEM(output, index)) - offset
-            offset = 0
+            start = <const unsigned char *>parts[index].start
+            size = parts[index].size
             index += 1
             if size > FLUSH_BYTES - taken:
                 size = FLUSH_BYTES - taken
@@ -1252,9 +1251,12 @@ cdef class TlsSession(TlsLayer):
         data = self.receive(fd, False)
         return self._buffers.reactor.io_error if data is None else data
 
-    def write(self, int fd, list output, bint final=False):
+    def write(self, int fd, list pieces, bint final=False):
         """``send`` for Python."""
-        return self.send(fd, output, 0, final)
+        cdef OutputQueue queue = OutputQueue()
+        for piece in pieces:
+            queue.add(piece)
+        return self.send(fd, queue, final)
 
     def close(self, int fd):
         """``end`` for Python."""

@@ -29,7 +29,7 @@ cdef class AccessLog:
     cpdef long take_dropped(self)
     cpdef void reopen(self)
     cpdef void close(self)
-    cdef void _release(self)
+    cdef int _release(self) except -1
 
 
 @cython.final
@@ -43,4 +43,4 @@ cdef class JsonLine:
 
 cpdef bytes json_string(bytes value)
 @cython.locals(raw='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t)
-cdef bint _is_plain(bytes value)
+cdef bint _is_plain(bytes value) except -1

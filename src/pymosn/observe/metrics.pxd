@@ -16,6 +16,7 @@ cdef Py_ssize_t _T_TOTAL, _T_RESUMED, _T_ERROR
 cdef Py_ssize_t _BUCKET_COUNT, _STATUS_COUNT
 
 
+@cython.final
 cdef class Slots:
     cdef public long[::1] values
     cdef long[::1] bounds
@@ -26,6 +27,7 @@ cdef class Slots:
     cdef void observe(self, Py_ssize_t slot, long duration) noexcept
 
 
+@cython.final
 cdef class DownstreamStats:
     cdef Slots slots
     cdef Py_ssize_t base
@@ -43,6 +45,7 @@ cdef class DownstreamStats:
     cpdef void flooded(self, str flood)
 
 
+@cython.final
 cdef class UpstreamStats:
     cdef Slots slots
     cdef Py_ssize_t host
@@ -59,6 +62,7 @@ cdef class UpstreamStats:
     cpdef void response_retried(self) noexcept
 
 
+@cython.final
 cdef class ClusterStats:
     cdef Slots slots
     cdef Py_ssize_t cluster
@@ -69,6 +73,7 @@ cdef class ClusterStats:
     cpdef void pending_overflowed(self) noexcept
 
 
+@cython.final
 cdef class TlsStats:
     cdef Slots slots
     cdef Py_ssize_t base
@@ -77,6 +82,7 @@ cdef class TlsStats:
     cpdef void handshake_failed(self) noexcept
 
 
+@cython.final
 cdef class WorkerStats:
     cdef Slots slots
     cdef Py_ssize_t base

@@ -1,18 +1,21 @@
 cimport cython
 
+from pymosn.buffer cimport OutputQueue
 from pymosn.message cimport Head, RequestHead, ResponseHead
 
 cdef bint _COMPILED
 cdef int _NEED_DATA, _HEAD, _DATA, _END, _ERROR
 cdef int _NO_BODY, _SIZED, _CHUNK_SIZE, _CHUNK_DATA, _CHUNK_END, _TRAILERS, _UNTIL_CLOSE
 cdef int _HEADS, _FAILED
-cdef bytes _TOKEN, _VALUE, _TARGET, _HOST, _INTERESTING, _HEX
-cdef bytes _GET, _HTTP, _OK, _HEAD_METHOD
-cdef bytes _N_HOST, _N_CONTENT_LENGTH, _N_CONNECTION, _N_KEEP_ALIVE, _N_TRANSFER_ENCODING
-cdef bytes _N_UPGRADE, _N_EXPECT, _N_TE, _N_PROXY_CONNECTION, _N_X_MOSN
+cdef bytes _TOKEN, _VALUE, _TARGET, _HOST, _SPECIAL, _HEX
+cdef bytes _CRLF, _GET, _HTTP, _OK, _HEAD_METHOD
+cdef bytes _KEEP_ALIVE_OPTION
+cdef tuple _SPECIAL_NAMES
+cdef int _CONNECTION, _TRANSFER_ENCODING, _TE, _UPGRADE, _CONTENT_LENGTH, _HOST_NAME, _EXPECT
 cdef Py_ssize_t _MAX_CHUNK_LINE, _MAX_TRAILER_BYTES, _MAX_CONNECTION_OPTIONS
 
 
+@cython.final
 cdef class MessageReader:
     cdef readonly bint is_request
     cdef public Py_ssize_t max_head
@@ -35,12 +38,12 @@ cdef class MessageReader:
     cdef int _encodings, _hosts, _blank
     cdef list _named
 
-    cpdef void feed(self, bytes data)
+    cpdef int feed(self, bytes data) except -1
     cpdef Py_ssize_t pending(self)
     cpdef long unread(self)
     cpdef void skip(self, long count)
     cpdef bytes take_rest(self)
-    cpdef void expect_response(self, bytes method)
+    cpdef int expect_response(self, bytes method) except -1
     cpdef int next(self) except -2
     cpdef int finish(self) except -2
 
@@ -63,28 +66,25 @@ cdef class MessageReader:
     cdef Py_ssize_t _status_line(self, Py_ssize_t at) except -2
     @cython.locals(
         scannable=bytes, raw='const unsigned char *', token='const unsigned char *',
-        allowed='const unsigned char *', interesting='const unsigned char *', size=Py_ssize_t,
-        count=int, start=Py_ssize_t, name_size=Py_ssize_t, value=Py_ssize_t)
+        allowed='const unsigned char *', special='const unsigned char *', size=Py_ssize_t,
+        count=int, kind=int, start=Py_ssize_t, name_size=Py_ssize_t, value=Py_ssize_t)
     cdef Py_ssize_t _fields(self, Head head, Py_ssize_t at, Py_ssize_t limit) except -2
-    @cython.locals(scannable=bytes, raw='const unsigned char *', end=Py_ssize_t, letter=int)
+    @cython.locals(raw='const unsigned char *', end=Py_ssize_t, name=bytes)
     cdef int _special(
-        self, Head head, Py_ssize_t start, Py_ssize_t size, Py_ssize_t value,
+        self, Head head, int kind, Py_ssize_t start, Py_ssize_t size, Py_ssize_t value,
         Py_ssize_t following) except -2
     @cython.locals(raw='const unsigned char *', request=RequestHead)
     cdef int _special_request(
-        self, Head head, Py_ssize_t start, Py_ssize_t size, Py_ssize_t value,
-        Py_ssize_t end) except -2
-    @cython.locals(
-        scannable=bytes, raw='const unsigned char *', allowed='const unsigned char *', at=Py_ssize_t,
-        request=RequestHead)
-    cdef int _host(self, Head head, Py_ssize_t value, Py_ssize_t end) except -2
-    @cython.locals(scannable=bytes, raw='const unsigned char *', length=long, digit=int)
-    cdef int _content_length(self, Head head, Py_ssize_t value, Py_ssize_t end) except -2
+        self, Head head, int kind, Py_ssize_t value, Py_ssize_t end) except -2
+    @cython.locals(raw='const unsigned char *', allowed='const unsigned char *', at=Py_ssize_t)
+    cdef int _host(self, RequestHead request, Py_ssize_t value, Py_ssize_t end) except -2
+    @cython.locals(raw='const unsigned char *', length=long, digit=int)
+    cdef int _content_length(self, Py_ssize_t value, Py_ssize_t end) except -2
     cdef int _transfer_encoding(self, bytes value) except -2
     cdef int _connection(self, bytes value) except -2
-    cdef void _upgrade(self, bytes value)
-    cdef void _offer_h2c(self, Head head)
-    cdef void _te(self, bytes value)
+    cdef int _upgrade(self, bytes value) except -1
+    cdef int _offer_h2c(self, Head head) except -1
+    cdef int _te(self, bytes value) except -1
     cdef int _expect(self, bytes value) except -2
 
     @cython.locals(head=RequestHead)
@@ -121,11 +121,12 @@ cdef class MessageReader:
     cdef int _fail(self, int status, str reason) except -2
 
 
-cpdef void encode_request(RequestHead head, bytes tail, list parts)
-cpdef void encode_response(ResponseHead head, bytes tail, list parts)
-cdef void _append_head(Head head, bytes tail, list parts, Py_ssize_t start)
+cpdef int write_request(RequestHead head, bytes tail, OutputQueue output) except -1
+cpdef int write_response(ResponseHead head, bytes tail, OutputQueue output) except -1
+cdef int _write_head(Head head, bytes tail, OutputQueue output, Py_ssize_t start) except -1
 cpdef bytes chunk_prefix(Py_ssize_t size)
 cpdef bytes last_chunk(Head trailers)
 @cython.locals(index=Py_ssize_t)
-cdef bint _name_is(const unsigned char *raw, Py_ssize_t at, const unsigned char *name, Py_ssize_t size)
+cdef bint _name_is(
+    const unsigned char *raw, Py_ssize_t at, const unsigned char *name, Py_ssize_t size) noexcept
 cdef bytes _scannable(bytes data)

@@ -12,6 +12,7 @@ Counterpart: ``pymosn.stream.http1_server`` and ``http1_client`` connect it to s
 from types import MappingProxyType
 from typing import Final
 
+from pymosn.buffer import OutputQueue
 from pymosn.message import Head, RequestHead, ResponseHead
 
 NEED_DATA: Final = 0
@@ -330,6 +331,7 @@ class MessageReader:
         head.start = start
         head.fields = at + 10
         head.content_length = -1
+        head.cut_end = 0
         head.cuts = None
         head.added = None
         head.upgrade = None
@@ -394,6 +396,7 @@ class MessageReader:
         head.raw = data
         head.start = start
         head.content_length = -1
+        head.cut_end = 0
         head.cuts = None
         head.added = None
         head.upgrade = None
@@ -431,7 +434,7 @@ class MessageReader:
         size = len(self.buffer)
         token = _TOKEN
         allowed = _VALUE
-        interesting = _INTERESTING
+        special = _SPECIAL
         count = 0
         self._length = -1
         self._chunked = False
@@ -458,6 +461,14 @@ class MessageReader:
             while raw[at] == 32 or raw[at] == 9:
                 at += 1
             value = at
+            # Most of a head is values: four bytes a round.
+            while (
+                allowed[raw[at]]
+                and allowed[raw[at + 1]]
+                and allowed[raw[at + 2]]
+                and allowed[raw[at + 3]]
+            ):
+                at += 4
             while allowed[raw[at]]:
                 at += 1
             if raw[at] != 13 or raw[at + 1] != 10:
@@ -468,10 +479,11 @@ class MessageReader:
             count += 1
             if at > limit or count > self.max_headers:
                 return self._fail(431, "the head is too large")
-            # Few lengths belong to a name that matters here, such as 4: Host.
-            if name_size < 32 and interesting[name_size] and not self._in_trailers:
-                if self._special(head, start, name_size, value, at) < 0:
-                    return -1
+            if name_size < 32:
+                kind = special[name_size * 32 + (raw[start] & 31)]
+                if kind and not self._in_trailers:
+                    if self._special(head, kind, start, name_size, value, at) < 0:
+                        return -1
         if at + 1 >= size:
             return 0
         if raw[at + 1] != 10:
@@ -481,59 +493,53 @@ class MessageReader:
         head.end = at
         return at + 2
 
-    def _special(self, head: Head, start: int, size: int, value: int, following: int) -> int:
+    def _special(
+        self, head: Head, kind: int, start: int, size: int, value: int, following: int
+    ) -> int:
         """Note a line that frames the message or is meant for this hop only (RFC 9110 §7.6.1).
 
-        The first letter is checked before the name: most lines of these lengths are others.
+        ``kind`` is what its name is if the rest of it fits as well.
         """
         raw = self.buffer
-        letter = raw[start] | 32
+        name = _SPECIAL_NAMES[kind]
+        if not _name_is(raw, start, name, size):
+            return 0
         end = following - 2
         while end > value and (raw[end - 1] == 32 or raw[end - 1] == 9):
             end -= 1
-        if letter == 99:  # c
-            if size == 14 and _name_is(raw, start, _N_CONTENT_LENGTH, 14):
-                return self._content_length(head, value, end)
-            if size == 10 and _name_is(raw, start, _N_CONNECTION, 10):
-                head.cut(start, following)
-                if end - value == 10 and _name_is(raw, value, _N_KEEP_ALIVE, 10):
-                    self._keep = True
-                    return 0
-                return self._connection(raw[value:end])
-        elif letter == 116:  # t
-            if size == 17 and _name_is(raw, start, _N_TRANSFER_ENCODING, 17):
-                head.cut(start, following)
-                return self._transfer_encoding(raw[value:end])
-            if size == 2 and _name_is(raw, start, _N_TE, 2):
-                self._te(raw[value:end])
-                head.cut(start, following)
-        elif letter == 107:  # k
-            if size == 10 and _name_is(raw, start, _N_KEEP_ALIVE, 10):
-                head.cut(start, following)
-        elif letter == 117:  # u
-            if size == 7 and _name_is(raw, start, _N_UPGRADE, 7):
-                self._upgrade(raw[value:end])
-                head.cut(start, following)
-        elif letter == 112:  # p
-            if size == 16 and _name_is(raw, start, _N_PROXY_CONNECTION, 16):
-                head.cut(start, following)
-        elif self.is_request:
-            return self._special_request(head, start, size, value, end)
+        if kind == _CONTENT_LENGTH:
+            return self._content_length(value, end)
+        if kind > _CONTENT_LENGTH:
+            return self._special_request(head, kind, value, end)
+        head.cut(start, following)
+        if kind == _CONNECTION:
+            if end - value == 10 and _name_is(raw, value, _KEEP_ALIVE_OPTION, 10):
+                self._keep = True
+                return 0
+            return self._connection(raw[value:end])
+        if kind == _TRANSFER_ENCODING:
+            return self._transfer_encoding(raw[value:end])
+        if kind == _TE:
+            self._te(raw[value:end])
+        elif kind == _UPGRADE:
+            self._upgrade(raw[value:end])
         return 0
 
-    def _special_request(self, head: Head, start: int, size: int, value: int, end: int) -> int:
+    def _special_request(self, head: Head, kind: int, value: int, end: int) -> int:
+        """Note a line that matters in requests only."""
+        if not self.is_request:
+            return 0
         raw = self.buffer
-        if size == 4 and _name_is(raw, start, _N_HOST, 4):
-            return self._host(head, value, end)
-        if size == 6 and _name_is(raw, start, _N_EXPECT, 6):
+        request: RequestHead = head  # type: ignore[assignment]  # it is one here
+        if kind == _HOST_NAME:
+            return self._host(request, value, end)
+        if kind == _EXPECT:
             return self._expect(raw[value:end])
-        if size > 17 and _name_is(raw, start, _N_X_MOSN, 7):
-            # x-mosn-try-timeout and x-mosn-global-timeout: looked up only when announced here.
-            request: RequestHead = head  # type: ignore[assignment]  # it is one here
-            request.timeouts = True
+        # x-mosn-try-timeout and x-mosn-global-timeout: looked up only when announced here.
+        request.timeouts = True
         return 0
 
-    def _host(self, head: Head, value: int, end: int) -> int:
+    def _host(self, request: RequestHead, value: int, end: int) -> int:
         raw = self.buffer
         allowed = _HOST
         self._hosts += 1
@@ -544,11 +550,10 @@ class MessageReader:
             if not allowed[raw[at]]:
                 return self._fail(400, "the Host is malformed")
             at += 1
-        request: RequestHead = head  # type: ignore[assignment]  # only requests have a Host
         request.authority = raw[value:end]
         return 0
 
-    def _content_length(self, head: Head, value: int, end: int) -> int:
+    def _content_length(self, value: int, end: int) -> int:
         raw = self.buffer
         length = 0
         if end == value or end - value > 18:
@@ -645,7 +650,7 @@ class MessageReader:
         elif self._length >= 0:
             if status < 200 or status == 204 or (self._connect and status < 300):
                 # RFC 9110 §8.6 forbids it there, and some parsers believe it.
-                head.remove(_N_CONTENT_LENGTH)
+                head.remove(_SPECIAL_NAMES[_CONTENT_LENGTH])
                 self._length = -1
         if status < 200 and status != 101:
             self.position = body
@@ -899,6 +904,7 @@ class MessageReader:
         trailers.raw = self.buffer
         trailers.fields = self.position
         trailers.content_length = -1
+        trailers.cut_end = 0
         trailers.cuts = None
         trailers.added = None
         trailers.upgrade = None
@@ -947,40 +953,35 @@ class MessageReader:
 # -- writing ------------------------------------------------------------------------------------
 
 
-def encode_request(head: RequestHead, tail: bytes, parts: list[bytes]) -> None:
-    """Append the head as an HTTP/1.1 origin wants it; ``tail`` is complete lines to add.
+def write_request(head: RequestHead, tail: bytes, output: OutputQueue) -> None:
+    """Queue the head as an HTTP/1.1 origin wants it; ``tail`` is complete lines to add.
 
     A head whose start line nobody changed keeps the bytes it came in.
     """
     if head.start >= 0 and head.minor == 1:
-        if head.start == 0 and head.cuts is None and not head.added and not tail:
-            if head.end + 2 == len(head.raw):
-                parts.append(head.raw)
-                return
-        _append_head(head, tail, parts, head.start)
+        _write_head(head, tail, output, head.start)
     else:
-        parts.append(b"%b %b HTTP/1.1\r\n" % (head.method, head.target))
-        _append_head(head, tail, parts, head.fields)
+        output.add(b"%b %b HTTP/1.1\r\n" % (head.method, head.target))
+        _write_head(head, tail, output, head.fields)
 
 
-def encode_response(head: ResponseHead, tail: bytes, parts: list[bytes]) -> None:
-    """Append the head as an HTTP/1.x client wants it; ``tail`` is complete lines to add."""
+def write_response(head: ResponseHead, tail: bytes, output: OutputQueue) -> None:
+    """Queue the head as an HTTP/1.x client wants it; ``tail`` is complete lines to add."""
     if head.start >= 0 and head.minor == 1:
-        _append_head(head, tail, parts, head.start)
+        _write_head(head, tail, output, head.start)
     else:
-        parts.append(b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason or reason(head.status)))
-        _append_head(head, tail, parts, head.fields)
+        output.add(b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason or reason(head.status)))
+        _write_head(head, tail, output, head.fields)
 
 
-def _append_head(head: Head, tail: bytes, parts: list[bytes], start: int) -> None:
-    """Append the lines from ``start`` on and the blank line behind them."""
+def _write_head(head: Head, tail: bytes, output: OutputQueue, start: int) -> None:
+    """Queue the lines from ``start`` on and the blank line behind them."""
     if not head.added and not tail and head.end > 0:
-        head.append_lines(parts, start, head.end + 2)
-        return
-    head.append_lines(parts, start, head.end)
-    if tail:
-        parts.append(tail)
-    parts.append(b"\r\n")
+        head.write_lines(output, start, head.end + 2)
+    else:
+        head.write_lines(output, start, head.end)
+        output.add(tail)
+        output.add(_CRLF)
 
 
 def chunk_prefix(size: int) -> bytes:
@@ -1014,23 +1015,37 @@ def _name_is(raw: bytes, at: int, name: bytes, size: int) -> bool:
     return True
 
 
+_CRLF = b"\r\n"
 _GET = b"GET"
 _HTTP = b"http"
 _OK = b"OK"
 _HEAD_METHOD = b"HEAD"
-_N_HOST = b"host"
-_N_CONTENT_LENGTH = b"content-length"
-_N_CONNECTION = b"connection"
-_N_KEEP_ALIVE = b"keep-alive"
-_N_TRANSFER_ENCODING = b"transfer-encoding"
-_N_UPGRADE = b"upgrade"
-_N_EXPECT = b"expect"
-_N_TE = b"te"
-_N_PROXY_CONNECTION = b"proxy-connection"
-_N_X_MOSN = b"x-mosn-"
-_INTERESTING = bytes(
-    1 if size in (2, 4, 6, 7, 10, 14, 16, 17, 18, 21) else 0 for size in range(32)
-)
+_KEEP_ALIVE_OPTION = b"keep-alive"
+_SPECIAL_NAMES = (
+    b"", b"connection", b"transfer-encoding", b"te", b"upgrade", b"keep-alive",
+    b"proxy-connection", b"content-length", b"host", b"expect", b"x-mosn-try-timeout",
+    b"x-mosn-global-timeout",
+)  # fmt: skip
+"""The names that matter here; those before Content-Length are for one hop only."""
+_CONNECTION = 1
+_TRANSFER_ENCODING = 2
+_TE = 3
+_UPGRADE = 4
+_CONTENT_LENGTH = 7
+_HOST_NAME = 8
+_EXPECT = 9
+
+
+def _special_table() -> bytes:
+    """Return the index in ``_SPECIAL_NAMES`` by length and first letter: no two share both."""
+    table = bytearray(32 * 32)
+    for kind, name in enumerate(_SPECIAL_NAMES):
+        if name:
+            table[len(name) * 32 + (name[0] & 31)] = kind
+    return bytes(table)
+
+
+_SPECIAL = _special_table()
 _HEX = bytes(
     int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else 255 for byte in range(256)
 )

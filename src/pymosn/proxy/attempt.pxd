@@ -16,7 +16,7 @@ cdef class Attempt(PoolWaiter):
     cdef Timer timer
     cdef bint started, closed
 
-    cdef void enter(self, ProxyStream stream, UpstreamHost host, ConnectionPool pool)
+    cdef void enter(self, ProxyStream stream, UpstreamHost host, ConnectionPool pool) noexcept
     cdef void on_pool_ready(self, UpstreamSender sender)
     cdef void on_pool_failed(self, int reason)
     cdef void on_headers(self, Head head, bint end)
@@ -28,11 +28,11 @@ cdef class Attempt(PoolWaiter):
     cdef void on_drained(self)
     cdef void on_timer(self, Timer timer)
 
-    cdef void arm(self, double seconds)
-    cdef void finish_complete(self, int status)
-    cdef void finish_failed(self, int reason)
+    cdef int arm(self, double seconds) except -1
+    cdef int finish_complete(self, int status) except -1
+    cdef int finish_failed(self, int reason) except -1
     cdef void discard(self, int status, bint ended)
-    cdef void time_out(self)
+    cdef int time_out(self) except -1
     cdef void cancel(self)
-    cdef void _let_go(self)
-    cdef bint _close(self)
+    cdef int _let_go(self) except -1
+    cdef bint _close(self) except -1

@@ -23,6 +23,6 @@ cdef class Detection(Handler):
     cdef void on_closed(self, int error)
     cdef void _leave(self)
     @cython.locals(fallback=ServingAcceptor, acceptor=HttpAcceptor)
-    cdef bint _fall_back(self) except? 0
+    cdef bint _fall_back(self) except -1
     @cython.locals(acceptor=HttpAcceptor)
-    cdef void _give_up(self, str why)
+    cdef int _give_up(self, str why) except -1

@@ -50,7 +50,7 @@ cdef class ProxyStream(Stream):
     cdef Request facade
     cdef Response response_facade
 
-    cdef void enter(self, HttpProxy proxy, StreamSender sender, ConnectionInfo info)
+    cdef void enter(self, HttpProxy proxy, StreamSender sender, ConnectionInfo info) noexcept
     @cython.locals(request=RequestHead, proxy=HttpProxy)
     cdef void on_headers(self, Head head, bint end)
     @cython.locals(attempt=Attempt)
@@ -66,26 +66,26 @@ cdef class ProxyStream(Stream):
     @cython.locals(phase=int, filters=FilterChain)
     cdef void _run(self)
     @cython.locals(routes=RouteTable, route=RouteEntry)
-    cdef void _match_route(self)
+    cdef int _match_route(self) except -1
     @cython.locals(route=RouteEntry, head=ResponseHead, cluster=UpstreamCluster, limits=Limits, host=UpstreamHost)
-    cdef bint _choose_host(self) except? 0
+    cdef bint _choose_host(self) except -1
     @cython.locals(route=RouteEntry)
-    cdef void _prepare_request(self)
+    cdef int _prepare_request(self) except -1
 
     @cython.locals(host=UpstreamHost, attempt=Attempt, result=int)
-    cdef void _start_attempt(self)
+    cdef int _start_attempt(self) except -1
     @cython.locals(sender=UpstreamSender, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint)
     @cython.locals(protocol=str)
     cdef str _upstream_protocol(self)
     cdef void upstream_ready(self, Attempt attempt)
-    cdef void upstream_drained(self)
+    cdef int upstream_drained(self) except -1
     cdef void attempt_failed(self, Attempt attempt, int reason)
     cdef void _fail(self, int reason)
     @cython.locals(route=RouteEntry)
-    cdef bint _retry_after(self, int reason) except? 0
+    cdef bint _retry_after(self, int reason) except -1
     @cython.locals(route=RouteEntry, limits=Limits, wait=double, allowed=int)
-    cdef bint _retry_by_policy(self) except? 0
-    cdef bint _retry(self, double wait) except? 0
+    cdef bint _retry_by_policy(self) except -1
+    cdef bint _retry(self, double wait) except -1
     @cython.locals(host=UpstreamHost)
     cdef void on_deferred(self)
 
@@ -94,7 +94,7 @@ cdef class ProxyStream(Stream):
     @cython.locals(go_on=bint)
     cdef void upstream_data(self, Attempt attempt, bytes data, bint end)
     cdef Connection response_target(self, Attempt attempt)
-    cdef void response_moved(self, Py_ssize_t count)
+    cdef int response_moved(self, Py_ssize_t count) except -1
     cdef void upstream_trailers(self, Attempt attempt, Head trailers)
     @cython.locals(route=RouteEntry, head=ResponseHead, sender=StreamSender, body=bytes, held=list, piece=bytes)
     cdef void _send_response_head(self)
@@ -102,34 +102,34 @@ cdef class ProxyStream(Stream):
     cpdef void reply(self, int status, bytes body, int flag)
     cdef void _reply_with(self, ResponseHead head, bytes body)
     @cython.locals(no_body=bint)
-    cdef void _send_reply(self, StreamSender sender, ResponseHead head, bytes body)
+    cdef int _send_reply(self, StreamSender sender, ResponseHead head, bytes body) except -1
     @cython.locals(sender=StreamSender)
     cdef void _cut_response(self, int reason)
 
     @cython.locals(hook=Hook)
-    cdef bint _run_hooks(self, list hooks) except? 0
-    cdef void _park(self, Hook hook, object coroutine)
+    cdef bint _run_hooks(self, list hooks) except -1
+    cdef int _park(self, Hook hook, object coroutine) except -1
     cpdef void resume(self, Hook hook, object task)
     @cython.locals(answer=Response)
-    cdef bint _obey(self, object result, Py_ssize_t count) except? 0
-    cdef bint _restart(self, int status) except? 0
+    cdef bint _obey(self, object result, Py_ssize_t count) except -1
+    cdef bint _restart(self, int status) except -1
     cdef void _filter_failed(self, Hook hook, object error)
     @cython.locals(sender=StreamSender)
-    cdef void _terminate(self)
+    cdef int _terminate(self) except -1
     @cython.locals(hook=Hook)
     cdef bytes _filter_data(self, list hooks, bytes data)
 
-    cdef void _request_complete(self)
+    cdef int _request_complete(self) except -1
     @cython.locals(attempt=Attempt, streaming=bint)
     cdef void _take_body(self, bytes data)
-    cdef void _release_body(self)
-    cdef void _drop_body(self)
+    cdef int _release_body(self) except -1
+    cdef int _drop_body(self) except -1
     @cython.locals(go_on=bint)
-    cdef void _forward_body(self, Attempt attempt, bytes data, bint end)
-    cdef void _request_sent(self, Attempt attempt)
-    cdef void _request_stalled(self)
-    cdef void _pause_request(self)
-    cdef void _resume_request(self)
+    cdef int _forward_body(self, Attempt attempt, bytes data, bint end) except -1
+    cdef int _request_sent(self, Attempt attempt) except -1
+    cdef int _request_stalled(self) except -1
+    cdef int _pause_request(self) except -1
+    cdef int _resume_request(self) except -1
     cpdef object read_body(self, Py_ssize_t limit)
     cdef void _wake_body_waiter(self)
 
@@ -141,21 +141,21 @@ cdef class ProxyStream(Stream):
 
     @cython.locals(attempt=Attempt, sender=StreamSender, idle=double)
     cdef void on_timer(self, Timer timer)
-    cdef void _begin_timeout(self)
-    cdef void _arm(self, double seconds)
-    cdef void _watch_response(self)
-    cdef void _read_timeout_headers(self, RequestHead request)
-    cdef void _read_timeout_variables(self)
+    cdef int _begin_timeout(self) except -1
+    cdef int _arm(self, double seconds) except -1
+    cdef int _watch_response(self) except -1
+    cdef int _read_timeout_headers(self, RequestHead request) except -1
+    cdef int _read_timeout_variables(self) except -1
 
-    cdef bint _must_be_careful(self)
-    cdef bint _may_repeat(self, RouteEntry route)
-    cdef void _hold_response(self, bytes data, bint end)
+    cdef bint _must_be_careful(self) except -1
+    cdef bint _may_repeat(self, RouteEntry route) except -1
+    cdef int _hold_response(self, bytes data, bint end) except -1
     @cython.locals(attempt=Attempt)
-    cdef void _abandon_attempt(self)
+    cdef int _abandon_attempt(self) except -1
     @cython.locals(reactor=Reactor)
     cdef void _finish(self)
     @cython.locals(hook=Hook)
-    cdef void _complete_hooks(self)
+    cdef int _complete_hooks(self) except -1
 
 
 @cython.locals(response=Response)

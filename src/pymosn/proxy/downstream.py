@@ -247,9 +247,9 @@ class ProxyStream(Stream):
 
     def _run(self) -> None:
         """Run phases until one parks the stream or the exchange has its answer."""
+        filters = self.filters
         while True:
             phase = self.phase
-            filters = self.filters
             if phase == _BEFORE_ROUTE:
                 if filters is not None and not self._run_hooks(filters.on_request):
                     return
@@ -985,14 +985,16 @@ class ProxyStream(Stream):
 
     def _arm(self, seconds: float) -> None:
         if self.timer is None:
-            self.timer = Timer()
+            self.timer = Timer.__new__(Timer)
         self.activity = self.reactor.now
         self.reactor.arm(self.timer, self, seconds)
 
     def _watch_response(self) -> None:
         """A body follows: guard against an upstream that falls silent."""
         if self.silence > 0:
-            self._arm(self.silence)
+            self.activity = self.reactor.now
+            if not self.timed or self.silence < self.timeout:
+                self._arm(self.silence)
         elif self.timer is not None:
             self.reactor.cancel(self.timer)
 

@@ -53,11 +53,11 @@ cdef class HttpProxy(StreamFactory):
     cdef void connection_closed(self, object owner, long read, long written)
 
     @cython.locals(request=RequestHead, options=ProxyOptions)
-    cdef void add_request_headers(self, ProxyStream stream)
+    cdef int add_request_headers(self, ProxyStream stream) except -1
     @cython.locals(duration=long, process=long, access_log=AccessLog)
-    cdef void stream_finished(self, ProxyStream stream)
+    cdef int stream_finished(self, ProxyStream stream) except -1
     cdef void filter_failed(self, Hook hook, object error)
-    cdef void _add_forwarded(self, RequestHead request, ConnectionInfo connection)
+    cdef int _add_forwarded(self, RequestHead request, ConnectionInfo connection) except -1
     @cython.locals(tls=TlsLayer)
-    cdef void _forward_client_cert(self, RequestHead request, ConnectionInfo connection)
+    cdef int _forward_client_cert(self, RequestHead request, ConnectionInfo connection) except -1
     cdef bytes _request_id(self)

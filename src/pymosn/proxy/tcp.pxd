@@ -31,7 +31,7 @@ cdef class TcpAcceptor(ServingAcceptor):
     cpdef void close(self)
     cpdef long active(self)
     @cython.locals(stream=Stream)
-    cdef void finished(self, TcpSession session)
+    cdef int finished(self, TcpSession session) except -1
 
 
 cdef class TcpSide(Handler):
@@ -70,8 +70,8 @@ cdef class TcpSession(Reactive):
     @cython.locals(up=Connection)
     cpdef void abort(self)
 
-    cdef void on_upstream(self)
-    cdef void end(self)
+    cdef int on_upstream(self) except -1
+    cdef int end(self) except -1
     @cython.locals(state=int, other=Connection)
     cdef void on_side_closed(self, TcpSide side, int error)
     @cython.locals(left=double)
@@ -82,10 +82,10 @@ cdef class TcpSession(Reactive):
     @cython.locals(
         reactor=Reactor, pool=ConnectionPool, options=PoolOptions, fd=int,
         down=Connection, up=Connection, side=TcpSide, down_side=TcpSide)
-    cdef bint _connect(self, UpstreamHost host, TlsFactory tls) except? 0
-    @cython.locals(host=UpstreamHost)
-    cdef void _connect_failed(self)
+    cdef bint _connect(self, UpstreamHost host, TlsFactory tls) except -1
+    @cython.locals(host=UpstreamHost, falls_back=bint)
+    cdef int _connect_failed(self) except -1
     cdef void _refuse(self, int reason)
-    cdef void _blame(self, TcpSide side)
+    cdef int _blame(self, TcpSide side) except -1
     @cython.locals(stream=Stream, up=Connection, host=UpstreamHost)
     cdef void _finish(self)

@@ -271,7 +271,7 @@ class TcpSession(Reactive):
             self.reactor.arm(timer, self, left)
             return
         moved = self.down.bytes_written + self.up.bytes_written
-        if moved != self._moved and self.down.buffered + self.up.buffered > 0:
+        if moved != self._moved and self.down.output.size + self.up.output.size > 0:
             # Nothing arrives because a slow peer is still being sent what came before.
             self._moved = moved
             self.reactor.arm(timer, self, self._idle_timeout)
@@ -332,12 +332,12 @@ class TcpSession(Reactive):
     def _connect_failed(self) -> None:
         host = self.host
         self.reactor.cancel(self._timer)
-        if host.pool("TCP").falls_back(self.up, self._timed_out) and self._connect(host, None):
-            return
-        host.active -= 1
-        host.stats.connection_failed()
-        self.up = None  # type: ignore[assignment]  # as declared
-        self._connect_next(_CONNECT_TIMEOUT if self._timed_out else _CONNECT_FAILED)
+        falls_back = host.pool("TCP").falls_back(self.up, self._timed_out)
+        if not falls_back or not self._connect(host, None):
+            host.active -= 1
+            host.stats.connection_failed()
+            self.up = None  # type: ignore[assignment]  # as declared
+            self._connect_next(_CONNECT_TIMEOUT if self._timed_out else _CONNECT_FAILED)
 
     def _refuse(self, reason: int) -> None:
         """There will be no upstream."""

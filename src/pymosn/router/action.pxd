@@ -10,6 +10,7 @@ from pymosn.stream.stream cimport Stream
 from pymosn.stream.variables cimport Variable, lookup_or_setting
 
 
+@cython.final
 cdef class RouteEntry:
     cdef readonly str name, virtual_host
     cdef public int order
@@ -34,7 +35,7 @@ cdef class RouteEntry:
     cdef readonly int mirror_percent
 
     @cython.locals(matcher=RouteMatcher, named=bint)
-    cdef void _set_forward(self, object action)
+    cdef int _set_forward(self, object action) except -1
     cpdef bint matches(self, Stream stream) except -1
     cpdef str cluster(self, Stream stream)
     cpdef dict metadata(self, Stream stream)

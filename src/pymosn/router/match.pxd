@@ -49,6 +49,7 @@ cdef class VariableMatcher:
     cpdef bint test(self, Stream stream) except -1
 
 
+@cython.final
 cdef class RouteMatcher:
     cdef readonly int kind
     cdef readonly bytes expected

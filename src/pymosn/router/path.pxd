@@ -9,13 +9,13 @@ cdef tuple _DOTS
 
 @cython.locals(
     request=RequestHead, target=bytes, raw='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t)
-cpdef void read_target(Stream stream)
+cpdef int read_target(Stream stream) except -1
 @cython.locals(at=Py_ssize_t, raw=bytes, mark=bytes, query=bytes, decoded=bytes)
 cpdef tuple normalise(bytes target)
 @cython.locals(
     raw='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t, byte='unsigned char', slash=bint)
 cdef Py_ssize_t _scan(bytes target)
-cdef bint _is_normal(bytes path)
+cdef bint _is_normal(bytes path) except -1
 @cython.locals(
     kept=list, separator=bytes, segment=bytes, encoded=bytes, outer=bytes, inner=list,
     index=Py_ssize_t, following=bytes, name=bytes)

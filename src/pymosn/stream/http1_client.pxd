@@ -4,7 +4,7 @@ from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactor
 from pymosn.network.splice cimport Splice
-from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, encode_request, last_chunk
+from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, last_chunk, write_request
 from pymosn.stream.pool cimport ConnectionPool, PooledConnection
 from pymosn.stream.stream cimport StreamReceiver, StreamSender
 
@@ -25,14 +25,14 @@ cdef class Http1ClientConnection(PooledConnection):
 
     cdef void begin(self)
     cdef void attach(self, StreamReceiver receiver)
-    cdef bint reused(self)
+    cdef bint reused(self) except -1
     cdef void close_idle(self)
-    cdef bint dead(self) except? 0
+    cdef bint dead(self) except -1
 
-    @cython.locals(request=RequestHead, tail=bytes, parts=list)
+    @cython.locals(request=RequestHead, tail=bytes)
     cdef void send_headers(self, Head head, bint end)
     @cython.locals(go_on=bint)
-    cdef bint send_data(self, bytes data, bint end) except? 0
+    cdef bint send_data(self, bytes data, bint end) except -1
     cdef void send_trailers(self, Head trailers)
     cdef Connection splice_target(self)
     cdef void reset(self)

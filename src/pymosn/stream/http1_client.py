@@ -10,8 +10,8 @@ from pymosn.protocol.http1 import (
     NEED_DATA,
     MessageReader,
     chunk_prefix,
-    encode_request,
     last_chunk,
+    write_request,
 )
 from pymosn.stream.pool import ConnectionPool, PooledConnection
 from pymosn.stream.stream import UPSTREAM_CLOSED, UPSTREAM_PROTOCOL, StreamReceiver
@@ -81,9 +81,8 @@ class Http1ClientConnection(PooledConnection):
             self._chunked = True
             tail += b"Transfer-Encoding: chunked\r\n"
         self.reader.expect_response(request.method)
-        parts: list[bytes] = []
-        encode_request(request, tail, parts)
-        self.connection.write_all(parts)
+        write_request(request, tail, self.connection.output)
+        self.connection.written()
 
     def send_data(self, data: bytes, end: bool) -> bool:
         go_on = True
@@ -234,7 +233,7 @@ class Http1ClientConnection(PooledConnection):
         hears the end, so that what it does next can have it."""
         self.receiver = None  # type: ignore[assignment]  # as declared
         options = self.pool.options
-        if not self._request_sent or self.connection.buffered:
+        if not self._request_sent or self.connection.output.size:
             # An origin that answers early may never read the rest.
             self.connection.abort()
             return

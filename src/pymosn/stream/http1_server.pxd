@@ -4,7 +4,7 @@ from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.network.splice cimport Splice
-from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, encode_response, last_chunk
+from pymosn.protocol.http1 cimport MessageReader, chunk_prefix, last_chunk, write_response
 from pymosn.stream.http2_server cimport Http2ServerConnection
 from pymosn.stream.options cimport ServerOptions
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
@@ -53,7 +53,7 @@ cdef class Http1ServerConnection(StreamSender):
     @cython.locals(response=ResponseHead, status=int, minor=int, tail=bytes)
     cdef void send_headers(self, Head head, bint end)
     @cython.locals(go_on=bint)
-    cdef bint send_data(self, bytes data, bint end) except? 0
+    cdef bint send_data(self, bytes data, bint end) except -1
     cdef void send_trailers(self, Head trailers)
     cdef Connection splice_target(self)
     cdef void send_continue(self)
@@ -61,29 +61,28 @@ cdef class Http1ServerConnection(StreamSender):
     cdef void pause_input(self)
     cdef void resume_input(self)
 
-    @cython.locals(parts=list)
-    cdef void _write_head(self, ResponseHead head, bytes tail)
+    cdef int _write_head(self, ResponseHead head, bytes tail) except -1
     @cython.locals(event=int)
     cdef void _advance(self)
     @cython.locals(reader=MessageReader, request=RequestHead, method=bytes, receiver=StreamReceiver)
     cdef void _begin_exchange(self)
     @cython.locals(reader=MessageReader, settings=bytes, successor=Http2ServerConnection)
-    cdef bint _upgrade_to_http2(self) except? 0
+    cdef bint _upgrade_to_http2(self) except -1
     @cython.locals(receiver=StreamReceiver, target=Connection)
     cdef void _splice_body(self)
-    cdef void _wait_for_more(self)
-    cdef void _finish_exchange(self)
-    cdef void _close_flushed(self)
+    cdef int _wait_for_more(self) except -1
+    cdef int _finish_exchange(self) except -1
+    cdef int _close_flushed(self) except -1
     @cython.locals(timeout=double)
-    cdef void _expect_request(self)
+    cdef int _expect_request(self) except -1
     cdef void _watch(self, int phase, double timeout)
-    cdef void _arm(self, double seconds)
+    cdef int _arm(self, double seconds) except -1
     cdef long _nanoseconds(self, double seconds)
     cdef void _refuse(self, int status, str why)
     @cython.locals(receiver=StreamReceiver)
-    cdef void _drop_receiver(self, int why)
+    cdef int _drop_receiver(self, int why) except -1
     cdef void _lose(self, int why)
     cdef void _begin_tunnel(self)
-    cdef void _tunnel_ended(self)
-    cdef void _pause(self, int why)
-    cdef void _resume(self, int why)
+    cdef int _tunnel_ended(self) except -1
+    cdef int _pause(self, int why) except -1
+    cdef int _resume(self, int why) except -1

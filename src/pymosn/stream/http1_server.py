@@ -20,9 +20,9 @@ from pymosn.protocol.http1 import (
     NEED_DATA,
     MessageReader,
     chunk_prefix,
-    encode_response,
     last_chunk,
     reason,
+    write_response,
 )
 from pymosn.stream.http2_server import Http2ServerConnection
 from pymosn.stream.options import ServerOptions
@@ -328,9 +328,8 @@ class Http1ServerConnection(StreamSender):
     # -- private ------------------------------------------------------------------------------
 
     def _write_head(self, head: ResponseHead, tail: bytes) -> None:
-        parts: list[bytes] = []
-        encode_response(head, tail, parts)
-        self.connection.write_all(parts)
+        write_response(head, tail, self.connection.output)
+        self.connection.written()
 
     def _advance(self) -> None:
         """Handle everything that has arrived, up to the end of the current request."""

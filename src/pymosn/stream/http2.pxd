@@ -11,9 +11,10 @@ cdef class Http2Wire:
     cdef readonly Http2Connection engine
     cdef readonly Connection connection
 
-    @cython.locals(frames=list)
     cdef void flush(self)
-    cdef void drained(self)
+    @cython.locals(piece=bytes)
+    cdef void write(self)
+    cdef int drained(self) except -1
 
 
 cdef class Http2Sender(UpstreamSender):
@@ -22,7 +23,7 @@ cdef class Http2Sender(UpstreamSender):
     cdef bint sent
 
     @cython.locals(go_on=bint)
-    cdef bint send_data(self, bytes data, bint end) except? 0
+    cdef bint send_data(self, bytes data, bint end) except -1
     cdef void send_trailers(self, Head trailers)
     cdef void on_sent(self)
     cdef void pause_input(self)

@@ -18,10 +18,14 @@ class Http2Wire:
         self.connection = connection
 
     def flush(self) -> None:
-        """Queue what the engine has to say; it leaves with everything else of this turn."""
-        frames = self.engine.take_output()
-        if frames and not self.connection.write_all(frames):
-            self.engine.congested(True)
+        """Let what the engine has to say leave at the end of this turn."""
+        self.connection.gather()
+
+    def write(self) -> None:
+        """Queue it now."""
+        for piece in self.engine.take_output():
+            if not self.connection.write(piece):
+                self.engine.congested(True)
 
     def drained(self) -> None:
         """The connection takes more."""

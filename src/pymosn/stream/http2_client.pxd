@@ -30,10 +30,11 @@ cdef class Http2ClientConnection(PooledConnection):
     cdef int room(self) noexcept
     cdef bint busy(self) noexcept
     cdef void close_idle(self)
-    cdef bint dead(self) except? 0
+    cdef bint dead(self) except -1
 
     cdef void stream_over(self)
     cdef void on_data(self, bytes data)
+    cdef void on_flush(self)
     cdef void on_drained(self)
     cdef void on_eof(self)
     @cython.locals(active=bint)
@@ -60,20 +61,20 @@ cdef class Http2ClientStream(Http2Sender):
 
     cdef void enter(self, Http2ClientConnection client)
     cdef void attach(self, StreamReceiver receiver)
-    cdef bint reused(self)
+    cdef bint reused(self) except -1
     @cython.locals(request=RequestHead, engine=Http2Connection)
     cdef void send_headers(self, Head head, bint end)
     cdef void send_upgrade(self)
     cdef void on_deferred(self)
     cdef void reset(self)
     @cython.locals(receiver=StreamReceiver)
-    cdef void on_response(self, ResponseHead head, bint end)
-    cdef void finish(self)
+    cdef int on_response(self, ResponseHead head, bint end) except -1
+    cdef int finish(self) except -1
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
     cdef void _refuse(self, int reason)
     @cython.locals(key=bytes)
-    cdef void _accept_upgrade(self, ResponseHead head)
+    cdef int _accept_upgrade(self, ResponseHead head) except -1
     @cython.locals(stream=Http2Stream)
     cdef void _cancel(self, int code)
 

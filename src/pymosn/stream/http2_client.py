@@ -113,7 +113,7 @@ class Http2ClientConnection(PooledConnection):
     def close_idle(self) -> None:
         self._leaving = True
         self.engine.goaway(_NO_ERROR, True)
-        self.wire.flush()
+        self.wire.write()
         self.connection.close()
 
     def dead(self) -> bool:
@@ -137,6 +137,9 @@ class Http2ClientConnection(PooledConnection):
         self.engine.set_time(self.pool.reactor.now)
         self.engine.feed(data)
         self._advance()
+
+    def on_flush(self) -> None:
+        self.wire.write()
 
     def on_drained(self) -> None:
         self.wire.drained()
@@ -166,7 +169,7 @@ class Http2ClientConnection(PooledConnection):
             if event == _ERROR:
                 self._leave()
                 self._lose_streams(_UPSTREAM_PROTOCOL)
-                self.wire.flush()
+                self.wire.write()
                 self.connection.close()
                 break
             if event == _GOAWAY:

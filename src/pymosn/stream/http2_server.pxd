@@ -29,11 +29,12 @@ cdef class Http2ServerConnection(Handler):
 
     cdef void begin(self, bytes data)
     @cython.locals(stream=Http2Stream)
-    cdef void upgrade(self, bytes settings, RequestHead request, bytes data)
+    cdef int upgrade(self, bytes settings, RequestHead request, bytes data) except -1
     cpdef void drain(self)
     cpdef void abort(self)
 
     cdef void on_data(self, bytes data)
+    cdef void on_flush(self)
     cdef void on_drained(self)
     cdef void on_eof(self)
     cdef void on_closed(self, int error)
@@ -41,7 +42,7 @@ cdef class Http2ServerConnection(Handler):
     cdef void on_timer(self, Timer timer)
 
     cdef void stream_over(self)
-    cdef void _greet(self)
+    cdef int _greet(self) except -1
     @cython.locals(engine=Http2Connection, event=int, owner=Http2ServerStream)
     cdef void _advance(self)
     @cython.locals(engine=Http2Connection, receiver=StreamReceiver, data=bytes, stream=Http2Stream)
@@ -54,14 +55,14 @@ cdef class Http2ServerConnection(Handler):
     cdef void _fail(self)
     @cython.locals(stream=Http2Stream, sender=Http2ServerStream)
     cdef void _lose_streams(self, int reason)
-    cdef void _say_goodbye(self)
-    cdef void _close_if_done(self)
+    cdef int _say_goodbye(self) except -1
+    cdef int _close_if_done(self) except -1
     @cython.locals(stream=Http2Stream, sender=Http2ServerStream)
-    cdef void _check_streams(self, long now, long limit)
+    cdef int _check_streams(self, long now, long limit) except -1
     @cython.locals(written=long)
-    cdef bint _stuck(self, long now, long limit)
+    cdef bint _stuck(self, long now, long limit) except -1
     @cython.locals(pause=double, timeout=double)
-    cdef void _arm(self)
+    cdef int _arm(self) except -1
 
 
 cdef class Http2ServerStream(Http2Sender):
@@ -83,7 +84,7 @@ cdef class Http2ServerStream(Http2Sender):
     cdef void send_continue(self)
     cdef void reset(self)
     @cython.locals(stream=Http2Stream, body=bytes, head=ResponseHead)
-    cdef void answer(self, int status, str why)
+    cdef int answer(self, int status, str why) except -1
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
     @cython.locals(stream=Http2Stream)

@@ -126,6 +126,9 @@ class Http2ServerConnection(Handler):
         self.engine.feed(data)
         self._advance()
 
+    def on_flush(self) -> None:
+        self.wire.write()
+
     def on_drained(self) -> None:
         self.wire.drained()
         self._advance()
@@ -273,7 +276,7 @@ class Http2ServerConnection(Handler):
             self.factory.flooded(self.info, engine.flood)
         self._ended = True
         self._lose_streams(_DOWNSTREAM_PROTOCOL)
-        self.wire.flush()
+        self.wire.write()
         self.connection.close_lingering()
 
     def _lose_streams(self, reason: int) -> None:
@@ -285,7 +288,7 @@ class Http2ServerConnection(Handler):
     def _say_goodbye(self) -> None:
         self._ended = True
         self.engine.goaway(_NO_ERROR, True)
-        self.wire.flush()
+        self.wire.write()
         self.connection.close()
 
     def _close_if_done(self) -> None:

@@ -10,13 +10,14 @@ from pymosn.stream.stream cimport StreamReceiver, StreamSender
 cdef int _READY, _WAITING, _OVERFLOW, _CONNECT_FAILED, _CONNECT_TIMEOUT, _EINPROGRESS
 
 
+@cython.final
 cdef class Limits:
     cdef public list pools
     cdef public long max_connections, max_pending, max_requests, max_retries
     cdef public long connections, pending, requests, retries
 
     cpdef void configure(self, long connections, long pending, long requests, long retries)
-    cdef bint connection_allowed(self) except? 0
+    cdef bint connection_allowed(self) except -1
 
 
 cdef class UpstreamSender(StreamSender):
@@ -24,7 +25,7 @@ cdef class UpstreamSender(StreamSender):
     cdef readonly bint response_begun
 
     cdef void attach(self, StreamReceiver receiver)
-    cdef bint reused(self)
+    cdef bint reused(self) except -1
     cdef Connection host_connection(self)
 
 
@@ -45,7 +46,7 @@ cdef class PooledConnection(UpstreamSender):
     cdef int room(self) noexcept
     cdef bint busy(self) noexcept
     cdef void close_idle(self)
-    cdef bint dead(self) except? 0
+    cdef bint dead(self) except -1
 
 
 cdef class Dial(Handler):
@@ -54,15 +55,16 @@ cdef class Dial(Handler):
     cdef Timer _timer
     cdef bint _timed_out
 
-    cdef bint begin(self) except? 0
+    cdef bint begin(self) except -1
     @cython.locals(pool=ConnectionPool, reactor=Reactor, fd=int)
-    cdef bint _begin(self, TlsFactory tls) except? 0
+    cdef bint _begin(self, TlsFactory tls) except -1
     cdef void on_connected(self)
     cdef void on_timer(self, Timer timer)
     @cython.locals(pool=ConnectionPool)
     cdef void on_closed(self, int error)
 
 
+@cython.final
 cdef class PoolOptions:
     cdef readonly double connect_timeout, idle_timeout
     cdef readonly long max_requests
@@ -96,25 +98,25 @@ cdef class ConnectionPool(Reactive):
     @cython.locals(idle=list, shared=list, candidate=PooledConnection, limits=Limits)
     cdef int acquire(self, PoolWaiter waiter, bint careful) except -2
     cdef void cancel(self, PoolWaiter waiter)
-    cdef void release(self, PooledConnection connection)
+    cdef int release(self, PooledConnection connection) except -1
     cdef void share(self, PooledConnection connection)
-    cdef void withdraw(self, PooledConnection connection)
+    cdef int withdraw(self, PooledConnection connection) except -1
     cpdef void drain(self)
     @cython.locals(oldest=PooledConnection, connection=PooledConnection)
-    cpdef bint evict_idle(self)
+    cpdef bint evict_idle(self) except -1
     @cython.locals(count=long, connection=PooledConnection)
     cpdef long idle_count(self)
 
-    cdef void connected(self, Connection connection)
+    cdef int connected(self, Connection connection) except -1
     @cython.locals(waiter=PoolWaiter, index=long)
     cdef void connect_failed(self, bint timed_out)
     @cython.locals(inner=Connection)
-    cdef void closed(self, PooledConnection connection, bint remote, bint active)
+    cdef int closed(self, PooledConnection connection, bint remote, bint active) except -1
     @cython.locals(limit=long, left=long, oldest=PooledConnection, connection=PooledConnection)
     cdef void on_timer(self, Timer timer)
-    cdef void _grow_old(self, PooledConnection connection)
-    cdef void _watch_idle(self, double seconds)
-    cdef bint _connecting_suffices(self, long more=*)
-    cdef bint _open_one(self) except? 0
+    cdef int _grow_old(self, PooledConnection connection) except -1
+    cdef int _watch_idle(self, double seconds) except -1
+    cdef bint _connecting_suffices(self, long more=*) except -1
+    cdef bint _open_one(self) except -1
     @cython.locals(waiter=PoolWaiter)
-    cdef void _serve_next(self, PooledConnection connection)
+    cdef int _serve_next(self, PooledConnection connection) except -1

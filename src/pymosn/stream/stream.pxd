@@ -1,3 +1,5 @@
+cimport cython
+
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive
@@ -16,7 +18,7 @@ cdef class StreamReceiver(Reactive):
 
 cdef class StreamSender(Handler):
     cdef void send_headers(self, Head head, bint end)
-    cdef bint send_data(self, bytes data, bint end) except? 0
+    cdef bint send_data(self, bytes data, bint end) except -1
     cdef void send_trailers(self, Head trailers)
     cdef void send_continue(self)
     cdef Connection splice_target(self)
@@ -25,6 +27,7 @@ cdef class StreamSender(Handler):
     cdef void resume_input(self)
 
 
+@cython.final
 cdef class ConnectionInfo:
     cdef readonly long id
     cdef readonly bytes peer
@@ -55,7 +58,7 @@ cdef class Stream(StreamReceiver):
     cdef public dict variables
     cdef readonly int attempts
 
-    cpdef void begin(self, ConnectionInfo connection, long now)
+    cpdef void begin(self, ConnectionInfo connection, long now) noexcept
     cpdef object variable(self, str name)
     cpdef void set_variable(self, str name, object value)
 

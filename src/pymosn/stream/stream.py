@@ -210,29 +210,14 @@ class Stream(StreamReceiver):
         self.attempts = attempts
 
     def begin(self, connection: "ConnectionInfo", now: int) -> None:
-        """Start an exchange on ``connection``."""
+        """Start an exchange on ``connection``; everything else is None or zero already."""
         self.connection = connection
-        self.request = None  # type: ignore[assignment]  # as declared
-        self.response = None
         self.started = now
-        self.request_received = 0
-        self.response_received = 0
-        self.upstream_sent = 0
-        self.finished = 0
-        self.status = 0
-        self.flags = 0
-        self.bytes_received = 0
-        self.bytes_sent = 0
         self.path = b""
         self.query = b""
         self.cluster_name = ""
         self.route_name = ""
         self.details = ""
-        self.upstream_host = None
-        self.upstream_connection_id = 0
-        self.draw = 0.0
-        self.variables = None
-        self.attempts = 0
 
     def variable(self, name: str) -> object:
         """Return a variable that was set on this stream, or None."""

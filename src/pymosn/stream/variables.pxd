@@ -36,7 +36,7 @@ cdef class StartTime(Variable):
     @cython.locals(nanoseconds=long, milliseconds=bytes)
     cpdef bytes value(self, Stream stream)
     @cython.locals(offset=long, wall=long, second=long)
-    cdef void _new_second(self, long started)
+    cdef int _new_second(self, long started) except -1
 
 
 cdef class RequestHeader(Variable):

@@ -1,3 +1,5 @@
+cimport cython
+
 from pymosn.observe.metrics cimport ClusterStats
 from pymosn.stream.pool cimport Limits
 from pymosn.stream.stream cimport Stream
@@ -5,6 +7,7 @@ from pymosn.upstream.balancer cimport Balancer
 from pymosn.upstream.hosts cimport UpstreamHost
 
 
+@cython.final
 cdef class UpstreamCluster:
     cdef readonly str name
     cdef readonly Balancer balancer

@@ -1,7 +1,10 @@
+cimport cython
+
 from pymosn.observe.metrics cimport UpstreamStats
 from pymosn.stream.pool cimport ConnectionPool
 
 
+@cython.final
 cdef class UpstreamHost:
     cdef readonly str address
     cdef object _make_pool

@@ -6,6 +6,7 @@ byte and cut at every position, and requires equal events.
 
 import pytest
 
+from pymosn.buffer import OutputQueue
 from tests.support.builds import Codec
 from tests.support.http1 import (
     Event,
@@ -1078,9 +1079,10 @@ def test_an_unchanged_request_is_forwarded_as_it_came(codec: Codec) -> None:
     data = get(b"x-MiXeD:  odd\tspacing \t", b"A:1", b"a:2", target=b"/%2e/?a=b&&")
     head = read(codec, [data], requests=True).heads[0]
     assert encoded_request(codec, head) == data
-    parts: list[bytes] = []
-    codec.http1.encode_request(head, b"", parts)
-    assert parts[0] is head.raw
+    output = OutputQueue()
+    codec.http1.write_request(head, b"", output)
+    assert output.sources() == [head.raw]
+    assert output.sources()[0] is head.raw
 
 
 @pytest.mark.parametrize("pad", [b"", b"\r\n", b"GET / HTTP/1.1\r\nHost: z\r\n\r\n"])

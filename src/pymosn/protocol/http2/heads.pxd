@@ -1,10 +1,12 @@
 cimport cython
 
 from pymosn.message cimport Head, RequestHead, ResponseHead
-from pymosn.protocol.http2.hpack cimport Field, HpackEncoder
+from pymosn.protocol.http2.fields cimport Field
+from pymosn.protocol.http2.hpack cimport HpackEncoder
 
 cdef int _REGULAR, _NO_TRAILER, _X_MOSN, _COOKIE, _HOST, _CONTENT_LENGTH, _TE
 cdef int _METHOD, _SCHEME, _AUTHORITY, _PATH, _STATUS, _PROTOCOL, _BAD
+cdef Py_ssize_t _EMPTY_COOKIE
 cdef bytes _CRLF, _NO_HOST, _N_HOST, _N_CONTENT_LENGTH, _STAR, _HTTP, _CONNECT, _OPTIONS
 
 
@@ -15,7 +17,7 @@ cpdef RequestHead read_request(list fields, bint end)
 cdef bint _settle_host(RequestHead head, Field authority, Field host, list parts) except -1
 @cython.locals(target=bytes, name=bytes, separator=bytes, port=bytes)
 cdef bint _settle_connect(RequestHead head, Field authority) except -1
-@cython.locals(crumb=Field)
+@cython.locals(crumb=Field, values=list)
 cdef bytes _cookie(list crumbs)
 @cython.locals(head=ResponseHead, parts=list, field=Field, kind=int)
 cpdef ResponseHead read_response(list fields)

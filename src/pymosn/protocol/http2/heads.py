@@ -11,7 +11,7 @@ trailers are left out there, as they are in HTTP/1.
 """
 
 from pymosn.message import Head, RequestHead, ResponseHead
-from pymosn.protocol.http2.hpack import (
+from pymosn.protocol.http2.fields import (
     AUTHORITY,
     BAD,
     CONTENT_LENGTH,
@@ -27,8 +27,8 @@ from pymosn.protocol.http2.hpack import (
     TE,
     X_MOSN,
     Field,
-    HpackEncoder,
 )
+from pymosn.protocol.http2.hpack import HpackEncoder
 
 _REGULAR = REGULAR
 _NO_TRAILER = NO_TRAILER
@@ -157,7 +157,8 @@ def _cookie(crumbs: list[Field]) -> bytes:
     """Return the one Cookie line that HTTP/1.1 allows (RFC 9113 §8.2.3)."""
     if len(crumbs) == 1:
         return crumbs[0].line
-    return b"cookie: " + b"; ".join([crumb.content() for crumb in crumbs]) + _CRLF
+    values = [crumb.content() for crumb in crumbs if crumb.size > _EMPTY_COOKIE]
+    return b"cookie: " + b"; ".join(values) + _CRLF
 
 
 def read_response(fields: list[Field]) -> ResponseHead | None:
@@ -228,6 +229,7 @@ def _finish(head: Head, parts: list[bytes]) -> None:
     head.fields = 0
     head.end = len(raw) - 2
     head.minor = 1
+    head.cut_end = 0
     head.cuts = None
     head.added = None
 
@@ -284,6 +286,8 @@ _CRLF = b"\r\n"
 _NO_HOST = b"Host: \r\n"
 _N_HOST = b"host"
 _N_CONTENT_LENGTH = b"content-length"
+_EMPTY_COOKIE = 38
+"""The size of a field ``cookie`` without a value."""
 _STAR = b"*"
 _HTTP = b"http"
 _CONNECT = b"CONNECT"

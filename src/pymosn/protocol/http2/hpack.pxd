@@ -1,36 +1,20 @@
 cimport cython
 
+from pymosn.protocol.http2.fields cimport (
+    Field, KnownName, KnownNames, TableEntry, kind_of_name, kind_of_value)
 from pymosn.protocol.http2.huffman cimport decode as decode_huffman
 from pymosn.protocol.http2.huffman cimport decoded_bound, encode, encoded_size
+from pymosn.protocol.uri cimport lowered
 
 cdef bint _COMPILED
 cdef int _OK, _TOO_LARGE, _COMPRESSION_ERROR
-cdef int _REGULAR, _NO_TRAILER, _X_MOSN, _COOKIE, _HOST, _CONTENT_LENGTH, _TE
-cdef int _METHOD, _SCHEME, _AUTHORITY, _PATH, _STATUS, _PROTOCOL, _BAD
+cdef int _COOKIE, _METHOD, _AUTHORITY, _BAD
+cdef int _INDEX, _NEVER_INDEX, _LEAVE_OUT
 cdef int _MAX_INTEGER_OCTETS, _MAX_SIZE_UPDATES
 cdef Py_ssize_t _MAX_SCRATCH, _MAX_REMEMBERED, _MAX_REMEMBERED_BYTES, _MAX_LINE, _SHORT_COOKIE
-cdef bytes _NAME, _TOKEN, _VALUE, _TARGET, _HOST_BYTES, _DIGITS
-cdef bytes _GET, _POST, _SLASH, _HTTP, _HTTPS, _TRAILERS, _N_TE, _N_COOKIE, _TE_LINE
-cdef bytes _LITERAL_PATH
+cdef bytes _GET, _POST, _SLASH, _HTTPS, _TE_LINE, _TE_LITERAL, _LITERAL_NAME, _LITERAL_PATH
 cdef tuple _STATIC, _OCTETS, _INDEXED
-
-
-@cython.no_gc
-cdef class TableEntry:
-    cdef readonly Py_ssize_t size
-
-
-@cython.final
-@cython.no_gc
-cdef class Field(TableEntry):
-    cdef readonly bytes name
-    cdef readonly bytes line
-    cdef readonly int kind
-    cdef int name_kind
-    cdef bytes _value
-
-    @cython.locals(raw='const unsigned char *')
-    cpdef bytes content(self)
+cdef KnownNames _NAMES
 
 
 @cython.final
@@ -129,31 +113,25 @@ cdef class HpackEncoder:
     cpdef Line encode_line(self, bytes line, list parts)
     @cython.locals(table=DynamicTable, age=long)
     cdef void _append(self, Line entry, list parts)
-    @cython.locals(name=bytes, value=bytes, index=Py_ssize_t)
+    @cython.locals(name=bytes, value=bytes, known=KnownName, index=Py_ssize_t)
     cdef void _insert(self, Line entry, list parts)
-    @cython.locals(name=bytes, value=bytes, entry=Line)
+    @cython.locals(
+        name=bytes, value=bytes, policy=int, known=KnownName, beginning=bytes, size=bytes,
+        position=Py_ssize_t, static=bytes, entry=Line)
     cdef Line _learn(self, bytes line, list parts)
-    @cython.locals(entry=Line, index=Py_ssize_t, never=bint, literal=bytes)
-    cdef Line _line(self, bytes line, bytes name, bytes value)
+    @cython.locals(entry=Line)
+    cdef Line _remember(self, bytes line, bytes literal, list parts)
     @cython.locals(table=DynamicTable, index=Py_ssize_t, entry=Line)
     cdef void _forget(self)
 
 
 cdef bytes _piece(const unsigned char *raw, Py_ssize_t start, Py_ssize_t end)
-@cython.locals(raw='const unsigned char *', allowed='const unsigned char *', index=Py_ssize_t)
-cdef int _kind_of_name(bytes name) except -1
-@cython.locals(allowed='const unsigned char *', size=Py_ssize_t, index=Py_ssize_t)
-cdef int _kind_of_value(
-    int kind, const unsigned char *raw, Py_ssize_t start, Py_ssize_t end) noexcept
-@cython.locals(fine=bint)
-cdef int _kind_of_word(
-    int kind, const unsigned char *raw, Py_ssize_t at, Py_ssize_t size) noexcept
-@cython.locals(index=Py_ssize_t)
-cdef bint _is(
-    const unsigned char *raw, Py_ssize_t at, const unsigned char *word, Py_ssize_t size) noexcept
 @cython.locals(octets=list)
 cdef bytes _number(long value, int mask, int flags)
 @cython.locals(size=Py_ssize_t)
 cdef bytes _coded(bytes text)
-@cython.locals(colon=Py_ssize_t)
+@cython.locals(entry=Line)
+cdef Line _line(bytes line, bytes literal)
+@cython.locals(
+    raw='const unsigned char *', start=Py_ssize_t, end=Py_ssize_t, colon=Py_ssize_t)
 cdef tuple _split(bytes line)

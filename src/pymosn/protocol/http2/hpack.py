@@ -1,48 +1,39 @@
 """HPACK, the header compression of HTTP/2 (RFC 7541): header blocks to fields, lines to blocks.
 
-A ``Field`` is made once for each literal that a peer sends; indexed fields share the one in the
-table.  So whatever is asked of a field at every use (is it valid, what is it for, how does it look
-in ``Head.raw``) is computed when it is made, and a request of indexed fields costs a few
-nanoseconds for each.
+The decoder hands out shared fields: an indexed one costs a few nanoseconds.  The encoder is made
+for lines: it remembers how a line went out last time, so one that comes again costs a dictionary
+lookup, and it looks for a name only when a line is new.
 
-The encoder is made for lines: ``encode_lines`` remembers how a line went out last time, so one that
-comes again costs a dictionary lookup.  It knows names only when a line is new.
-
-Limits: a block has as many bytes as its caller allows, everything in it is bounded by that; a list
-of fields has ``max_list_size`` and ``max_fields``.  Counterpart: ``pymosn.protocol.http2.heads``.
+Limits: everything in a block is bounded by its size, which is the caller's; a list of fields has
+``max_list_size`` and ``max_fields``.  Counterparts: ``pymosn.protocol.http2.fields`` and ``heads``.
 """
 
-from types import MappingProxyType
 from typing import Final
 
+from pymosn.protocol.http2.fields import (
+    AUTHORITY,
+    BAD,
+    COOKIE,
+    INDEX,
+    KNOWN_NAMES,
+    LEAVE_OUT,
+    METHOD,
+    NEVER_INDEX,
+    STATIC_FIELDS,
+    Field,
+    TableEntry,
+    kind_of_name,
+    kind_of_value,
+)
 from pymosn.protocol.http2.huffman import decode as decode_huffman
 from pymosn.protocol.http2.huffman import decoded_bound, encode, encoded_size
+from pymosn.protocol.uri import lowered
 
 OK: Final = 0
 TOO_LARGE: Final = 1
 """The list of fields passed a limit; the table is right, and the connection can go on."""
 COMPRESSION_ERROR: Final = 2
 """The block is malformed, or its table is not ours: the connection must end."""
-
-# What a field is for.
-REGULAR: Final = 0
-NO_TRAILER: Final = 1
-"""Regular, but it means nothing in trailers (RFC 9110 §6.5.1)."""
-X_MOSN: Final = 2
-"""The name begins with ``x-mosn-``."""
-COOKIE: Final = 3
-HOST: Final = 4
-CONTENT_LENGTH: Final = 5
-TE: Final = 6
-"""``te: trailers``; every other value is ``BAD``."""
-METHOD: Final = 7
-SCHEME: Final = 8
-AUTHORITY: Final = 9
-PATH: Final = 10
-STATUS: Final = 11
-PROTOCOL: Final = 12
-BAD: Final = 13
-"""No field of a well-formed message (RFC 9113 §8.2 and §8.3)."""
 
 DEFAULT_TABLE_SIZE: Final = 4096
 """The size of a table before SETTINGS say otherwise (RFC 9113 §6.5.2)."""
@@ -63,20 +54,13 @@ SHORT_COOKIE: Final = 20
 _OK = OK
 _TOO_LARGE = TOO_LARGE
 _COMPRESSION_ERROR = COMPRESSION_ERROR
-_REGULAR = REGULAR
-_NO_TRAILER = NO_TRAILER
-_X_MOSN = X_MOSN
 _COOKIE = COOKIE
-_HOST = HOST
-_CONTENT_LENGTH = CONTENT_LENGTH
-_TE = TE
 _METHOD = METHOD
-_SCHEME = SCHEME
 _AUTHORITY = AUTHORITY
-_PATH = PATH
-_STATUS = STATUS
-_PROTOCOL = PROTOCOL
 _BAD = BAD
+_INDEX = INDEX
+_NEVER_INDEX = NEVER_INDEX
+_LEAVE_OUT = LEAVE_OUT
 _MAX_INTEGER_OCTETS = MAX_INTEGER_OCTETS
 _MAX_SIZE_UPDATES = MAX_SIZE_UPDATES
 _MAX_SCRATCH = MAX_SCRATCH
@@ -87,81 +71,19 @@ _SHORT_COOKIE = SHORT_COOKIE
 
 _COMPILED = not __file__.endswith(".py")
 
+_STATIC = STATIC_FIELDS
+_NAMES = KNOWN_NAMES
+_OCTETS = tuple(bytes((octet,)) for octet in range(256))
+_INDEXED = tuple(bytes((128 | index,)) for index in range(127))
+_LITERAL_NAME = b"\x00"
+_LITERAL_PATH = b"\x04"
+_GET = b"GET"
+_POST = b"POST"
+_SLASH = b"/"
+_HTTPS = b"https"
+_TE_LINE = b"te: trailers\r\n"
+_TE_LITERAL = b"\x00\x02te\x08trailers"
 
-def _table(accepted: bytes) -> bytes:
-    return bytes(1 if byte in accepted else 0 for byte in range(256))
-
-
-_TOKEN_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-_NAME = _table(_TOKEN_BYTES)
-"""Field names are tokens without upper case (RFC 9113 §8.2.1)."""
-_TOKEN = _table(_TOKEN_BYTES + b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-# As in ``pymosn.protocol.http1``: what one version refuses must not pass through the other.
-_VALUE = _table(bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100)) + b"\t")
-_TARGET = _table(bytes(range(0x21, 0x7F)) + bytes(range(0x80, 0x100)))
-_HOST_BYTES = _table(
-    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:[]%"
-)
-_DIGITS = _table(b"0123456789")
-_KINDS = MappingProxyType({
-    b":method": METHOD, b":scheme": SCHEME, b":authority": AUTHORITY, b":path": PATH,
-    b":status": STATUS, b":protocol": PROTOCOL,
-    b"cookie": COOKIE, b"host": HOST, b"content-length": CONTENT_LENGTH, b"te": TE,
-    b"connection": BAD, b"keep-alive": BAD, b"proxy-connection": BAD, b"transfer-encoding": BAD,
-    b"upgrade": BAD,
-    b"trailer": NO_TRAILER, b"expect": NO_TRAILER, b"content-encoding": NO_TRAILER,
-    b"content-type": NO_TRAILER, b"content-range": NO_TRAILER, b"authorization": NO_TRAILER,
-    b"set-cookie": NO_TRAILER, b"cache-control": NO_TRAILER,
-})  # fmt: skip
-
-
-class TableEntry:
-    """What is in a dynamic table: ``size`` is that of RFC 7541 §4.1."""
-
-    size: int
-
-
-class Field(TableEntry):
-    """One field of a block, shared by all who refer to it, so never changed.
-
-    ``line`` is how it looks in ``Head.raw``: ``name: value CRLF``, ``Host: value CRLF`` for
-    ``:authority``, empty for the other pseudo-headers.  ``kind`` is what it is for.
-    """
-
-    name: bytes
-    line: bytes
-    kind: int
-    name_kind: int
-    _value: bytes | None
-
-    def __init__(self, name: bytes, value: bytes) -> None:
-        self.name = name
-        self.size = len(name) + len(value) + 32
-        self.name_kind = _kind_of_name(name)
-        self.kind = _kind_of_value(self.name_kind, value, 0, len(value))
-        self._value = value
-        if self.name_kind == _AUTHORITY:
-            self.line = b"Host: %b\r\n" % value
-        elif name[:1] == b":":
-            self.line = b""
-        else:
-            self.line = b"%b: %b\r\n" % (name, value)
-
-    @property
-    def value(self) -> bytes:
-        """The value as it was received."""
-        return self.content()
-
-    def content(self) -> bytes:
-        """Return the value; for those who do not pay for a property."""
-        if self._value is None:
-            # Most values are only ever needed as part of their line.
-            raw = self.line
-            return raw[len(self.name) + 2 : len(self.line) - 2]
-        return self._value
-
-    def __repr__(self) -> str:
-        return f"Field({self.name!r}, {self.value!r})"
 
 
 class DynamicTable:
@@ -401,10 +323,10 @@ class HpackDecoder:
         field = Field.__new__(Field)
         field.name = name
         field.name_kind = kind
-        field.kind = _kind_of_value(kind, out, start, stop)
+        field.kind = kind_of_value(kind, out, start, stop)
         field.size = size + stop - start + 32
-        field._value = _piece(out, start, stop)
-        field.line = b"Host: %b\r\n" % field._value if kind == _AUTHORITY else b""
+        field.stored = _piece(out, start, stop)
+        field.line = b"Host: %b\r\n" % field.stored if kind == _AUTHORITY else b""
         return field
 
     def _with_new_name(self, raw: bytes, end: int) -> "Field | None":
@@ -413,7 +335,7 @@ class HpackDecoder:
             return None
         out = self._scratch
         name = _piece(out, 0, size)
-        kind = _kind_of_name(name)
+        kind = kind_of_name(name)
         if kind >= _METHOD and kind != _BAD:
             # A pseudo-header: rare, as all of them but :protocol are in the static table.
             stop = self._string(raw, end, 0)
@@ -439,10 +361,10 @@ class HpackDecoder:
         field.name_kind = kind
         field.kind = kind
         if kind != _BAD:
-            field.kind = _kind_of_value(kind, out, start, stop)
+            field.kind = kind_of_value(kind, out, start, stop)
         field.size = stop - 2 + 32
         field.line = _piece(out, 0, stop + 2)
-        field._value = None
+        field.stored = None
         return field
 
     def _string(self, raw: bytes, end: int, to: int) -> int:
@@ -509,7 +431,7 @@ class HpackEncoder:
     _learned_bytes: int
     _lowest: int
     _authority: bytes
-    _authority_line: "Line"  # None before the first request
+    _authority_line: "Line | None"
     _te: "Line"  # None until it is needed
     _run: bytes | None
     _run_block: bytes | None
@@ -523,7 +445,7 @@ class HpackEncoder:
         self._learned_bytes = 0
         self._lowest = -1
         self._authority = b""
-        self._authority_line = None  # type: ignore[assignment]  # as declared
+        self._authority_line = None
         self._te = None  # type: ignore[assignment]  # as declared
         self._run = None
         self._run_block = None
@@ -599,8 +521,11 @@ class HpackEncoder:
     def encode_te(self, parts: list[bytes]) -> None:
         """Append ``te: trailers``."""
         if self._te is None:
-            self._te = self._line(_TE_LINE, _N_TE, _TRAILERS)
-            parts.append(self._te.literal)
+            # Not among the lines: there it would be one that is left out.
+            self._te = _line(_TE_LINE, _TE_LITERAL)
+            self._te.size = 42
+            self._te.indexable = True
+            parts.append(_TE_LITERAL)
         else:
             self._append(self._te, parts)
 
@@ -640,7 +565,7 @@ class HpackEncoder:
             self._run = lines
             self._run_block = None
 
-    def encode_line(self, line: bytes, parts: list[bytes]) -> "Line":
+    def encode_line(self, line: bytes, parts: list[bytes]) -> "Line | None":
         """Append one field, given as a line; pseudo-headers too."""
         entry = self._lines.get(line)
         if entry is None:
@@ -665,7 +590,8 @@ class HpackEncoder:
     def _insert(self, entry: "Line", parts: list[bytes]) -> None:
         """Append a literal with incremental indexing (RFC 7541 §6.2.1)."""
         name, value = _split(entry.line)
-        index = _STATIC_NAMES.get(name, 0)
+        known = _NAMES.find(name)
+        index = 0 if known is None else known.index
         parts.append(_number(index, 63, 64))
         if index == 0:
             parts.append(_coded(name))
@@ -674,39 +600,46 @@ class HpackEncoder:
         entry.number = self._table.inserted
         self._run = None
 
-    def _learn(self, line: bytes, parts: list[bytes]) -> "Line":
-        """Append a line that is not remembered, and remember it."""
+    def _learn(self, line: bytes, parts: list[bytes]) -> "Line | None":
+        """Append a line that is not remembered; returns what is remembered of it now."""
         name, value = _split(line)
-        entry = self._line(line, name, value)
-        parts.append(entry.literal)
+        policy = _INDEX
+        known = _NAMES.find(name)
+        if known is None:
+            beginning = _LITERAL_NAME + _number(len(name), 127, 0) + name
+        else:
+            for position in range(len(known.values)):
+                static = known.values[position]
+                if static == value:
+                    return self._remember(line, _INDEXED[known.index + position], parts)
+            policy = known.policy
+            if policy == _LEAVE_OUT:
+                return self._remember(line, b"", parts)
+            beginning = known.literal
+            if known.kind == _COOKIE and len(value) < _SHORT_COOKIE:
+                policy = _NEVER_INDEX
+            if policy == _NEVER_INDEX:
+                beginning = known.never_literal
+        size = _number(len(value), 127, 0)
+        if policy != _INDEX or len(line) > _MAX_LINE:
+            parts.append(beginning)
+            parts.append(size)
+            parts.append(value)
+            return None
+        entry = self._remember(line, b"".join((beginning, size, value)), parts)
+        entry.indexable = True
+        entry.size = len(name) + len(value) + 32
+        return entry
+
+    def _remember(self, line: bytes, literal: bytes, parts: list[bytes]) -> "Line":
+        entry = _line(line, literal)
+        parts.append(literal)
         if len(line) <= _MAX_LINE:
             self._learned += 1
             self._learned_bytes += len(line)
             if self._learned > _MAX_REMEMBERED or self._learned_bytes > _MAX_REMEMBERED_BYTES:
                 self._forget()
             self._lines[line] = entry
-        return entry
-
-    def _line(self, line: bytes, name: bytes, value: bytes) -> "Line":
-        entry = Line.__new__(Line)
-        entry.line = line
-        entry.size = len(name) + len(value) + 32
-        entry.number = 0
-        entry.indexable = False
-        if name in _LEFT_OUT and line is not _TE_LINE:
-            entry.literal = b""
-            return entry
-        index = _STATIC_LINES.get((name, value), 0)
-        if index:
-            entry.literal = _INDEXED[index]
-            return entry
-        never = name in _NEVER_INDEXED or (name == _N_COOKIE and len(value) < _SHORT_COOKIE)
-        entry.indexable = not never and name not in _NOT_INDEXED and len(line) <= _MAX_LINE
-        index = _STATIC_NAMES.get(name, 0)
-        literal = _number(index, 15, 16 if never else 0)
-        if index == 0:
-            literal += _number(len(name), 127, 0) + name
-        entry.literal = literal + _number(len(value), 127, 0) + value
         return entry
 
     def _forget(self) -> None:
@@ -726,79 +659,6 @@ def _piece(raw: "bytes | bytearray", start: int, end: int) -> bytes:
     if _COMPILED:
         return raw[start:end]  # type: ignore[return-value]  # as said
     return bytes(raw[start:end])
-
-
-def _kind_of_name(name: bytes) -> int:
-    kind = _KINDS.get(name)
-    if kind is not None:
-        return kind
-    raw = name
-    allowed = _NAME
-    if len(name) == 0:
-        return _BAD
-    for index in range(len(name)):
-        if not allowed[raw[index]]:
-            return _BAD
-    return _X_MOSN if name.startswith(b"x-mosn-") else _REGULAR
-
-
-def _kind_of_value(kind: int, raw: "bytes | bytearray", start: int, end: int) -> int:
-    """Return ``kind``, or BAD when ``raw[start:end]`` is no value for it (RFC 9113 §8.2.1, §8.3).
-    """
-    allowed = _VALUE
-    size = end - start
-    if size > 0 and (raw[start] <= 32 or raw[end - 1] == 32 or raw[end - 1] == 9):
-        return _BAD
-    if kind >= _COOKIE:
-        if kind == _CONTENT_LENGTH:
-            # 18 digits fit into what the body is counted with.
-            allowed = _DIGITS
-            if size == 0 or size > 18:
-                return _BAD
-        elif kind == _HOST:
-            allowed = _HOST_BYTES
-        elif kind == _AUTHORITY:
-            allowed = _HOST_BYTES
-            if size == 0:
-                return _BAD
-        elif kind == _PATH:
-            allowed = _TARGET
-            if size == 0 or (raw[start] != 47 and (raw[start] != 42 or size > 1)):
-                return _BAD
-        elif kind == _METHOD or kind == _PROTOCOL:
-            allowed = _TOKEN
-            if size == 0:
-                return _BAD
-        elif kind != _COOKIE:
-            return _kind_of_word(kind, raw, start, size)
-    for index in range(start, end):
-        if not allowed[raw[index]]:
-            return _BAD
-    return kind
-
-
-def _kind_of_word(kind: int, raw: "bytes | bytearray", at: int, size: int) -> int:
-    """The values that are one of a few: ``:scheme``, ``:status`` and ``te``."""
-    fine = False
-    if kind == _STATUS:
-        fine = (
-            size == 3
-            and 49 <= raw[at] <= 53
-            and 48 <= raw[at + 1] <= 57
-            and 48 <= raw[at + 2] <= 57
-        )
-    elif kind == _SCHEME:
-        fine = (size == 4 and _is(raw, at, _HTTP, 4)) or (size == 5 and _is(raw, at, _HTTPS, 5))
-    elif kind == _TE:
-        fine = size == 8 and _is(raw, at, _TRAILERS, 8)
-    return kind if fine else _BAD
-
-
-def _is(raw: "bytes | bytearray", at: int, word: bytes, size: int) -> bool:
-    for index in range(size):  # noqa: SIM110 -- a generator would not compile to a loop
-        if raw[at + index] != word[index]:
-            return False
-    return True
 
 
 def _number(value: int, mask: int, flags: int) -> bytes:
@@ -822,69 +682,26 @@ def _coded(text: bytes) -> bytes:
     return _number(len(text), 127, 0) + text
 
 
+def _line(line: bytes, literal: bytes) -> Line:
+    entry = Line.__new__(Line)
+    entry.line = line
+    entry.literal = literal
+    entry.size = 0
+    entry.indexable = False
+    entry.number = 0
+    return entry
+
+
 def _split(line: bytes) -> tuple[bytes, bytes]:
     """Return the name in lower case, and the value."""
-    colon = line.find(b":", 1)
-    return line[:colon].lower(), line[colon + 1 : -2].strip(b" \t")
-
-
-# -- tables -------------------------------------------------------------------------------------
-
-_GET = b"GET"
-_POST = b"POST"
-_SLASH = b"/"
-_HTTP = b"http"
-_HTTPS = b"https"
-_TRAILERS = b"trailers"
-_N_TE = b"te"
-_N_COOKIE = b"cookie"
-_TE_LINE = b"te: trailers\r\n"
-
-_LEFT_OUT = frozenset(
-    (b"host", b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade",
-     b"te", b"http2-settings")
-)
-"""What HTTP/2 says otherwise, or has no use for (RFC 9113 §8.2.2)."""
-_NEVER_INDEXED = frozenset((b"authorization", b"proxy-authorization"))
-_NOT_INDEXED = frozenset(
-    (b":path", b"content-length", b"content-range", b"set-cookie", b"etag", b"age",
-     b"if-none-match", b"if-modified-since", b"last-modified", b"location", b"grpc-timeout",
-     b"x-request-id", b"traceparent")
-)
-"""These seldom come twice, or not for long."""
-
-_STATIC_TABLE = (
-    b":authority", b":method: GET", b":method: POST", b":path: /", b":path: /index.html",
-    b":scheme: http", b":scheme: https", b":status: 200", b":status: 204", b":status: 206",
-    b":status: 304", b":status: 400", b":status: 404", b":status: 500", b"accept-charset",
-    b"accept-encoding: gzip, deflate", b"accept-language", b"accept-ranges", b"accept",
-    b"access-control-allow-origin", b"age", b"allow", b"authorization", b"cache-control",
-    b"content-disposition", b"content-encoding", b"content-language", b"content-length",
-    b"content-location", b"content-range", b"content-type", b"cookie", b"date", b"etag", b"expect",
-    b"expires", b"from", b"host", b"if-match", b"if-modified-since", b"if-none-match", b"if-range",
-    b"if-unmodified-since", b"last-modified", b"link", b"location", b"max-forwards",
-    b"proxy-authenticate", b"proxy-authorization", b"range", b"referer", b"refresh",
-    b"retry-after", b"server", b"set-cookie", b"strict-transport-security", b"transfer-encoding",
-    b"user-agent", b"vary", b"via", b"www-authenticate",
-)  # fmt: skip
-"""RFC 7541 Appendix A, from index 1."""
-
-
-def _static_pairs() -> list[tuple[bytes, bytes]]:
-    pairs = [(b"", b"")]
-    for text in _STATIC_TABLE:
-        name, _, value = text.partition(b": ")
-        pairs.append((name, value))
-    return pairs
-
-
-_STATIC = tuple(Field(name, value) for name, value in _static_pairs())
-_STATIC_LINES = MappingProxyType(
-    {pair: index for index, pair in enumerate(_static_pairs()) if index and pair[1]}
-)
-_STATIC_NAMES = MappingProxyType(
-    {pair[0]: index for index, pair in reversed(list(enumerate(_static_pairs()))) if index}
-)
-_OCTETS = tuple(bytes((octet,)) for octet in range(256))
-_INDEXED = tuple(bytes((128 | index,)) for index in range(127))
-_LITERAL_PATH = b"\x04"
+    raw = line
+    end = len(line) - 2
+    colon = 1
+    while colon < end and raw[colon] != 58:
+        colon += 1
+    start = colon + 1
+    while start < end and (raw[start] == 32 or raw[start] == 9):
+        start += 1
+    while start < end and (raw[end - 1] == 32 or raw[end - 1] == 9):
+        end -= 1
+    return lowered(raw[:colon]), raw[start:end]
