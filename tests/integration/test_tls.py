@@ -266,8 +266,9 @@ async def test_who_never_finishes_the_handshake(authority, caplog) -> None:
     assert "it took too long" in caplog.text
 
 
+@pytest.mark.parametrize("newest", ["TLSv1_2", "TLSv1_3"])
 @asynchronous
-async def test_handshakes_in_tiny_pieces_together(authority) -> None:
+async def test_handshakes_in_tiny_pieces_together(authority, newest) -> None:
     """The state of one handshake does not leak into another that goes on beside it."""
     async with origin(hashed) as address:
         with RunningRuntime(
@@ -277,7 +278,8 @@ async def test_handshakes_in_tiny_pieces_together(authority) -> None:
             async def one(step):
                 loop = asyncio.get_running_loop()
                 incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-                peer = authority.client().wrap_bio(incoming, outgoing, server_hostname=NAME)
+                client = authority.client(maximum_version=ssl.TLSVersion[newest])
+                peer = client.wrap_bio(incoming, outgoing, server_hostname=NAME)
                 sock = socket.socket()
                 sock.setblocking(False)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -12,24 +12,27 @@ cdef extern from "<openssl/ssl.h>":
     ctypedef struct SSL_SESSION:
         pass
 
+cdef extern from "<openssl/bio.h>":
+    ctypedef struct BIO:
+        pass
+
 cdef enum:
     SESSIONS = 8
 
-cdef struct Output:
-    unsigned char *data
+cdef struct Wire:
+    void *session               # whose call this is
+    const unsigned char *input  # what of its ciphertext OpenSSL has not read yet
+    Py_ssize_t left
+    unsigned char *output       # what OpenSSL has written
     size_t used
     size_t capacity
-
-cdef struct Wire:
-    const unsigned char *input
-    Py_ssize_t left
-    Output *output
 
 
 cdef class TlsBuffers:
     cdef readonly Reactor reactor
     cdef unsigned char *plain
-    cdef Output output
+    cdef Wire wire
+    cdef BIO *bio
 
 
 cdef class TicketKeys:
@@ -85,7 +88,6 @@ cdef class TlsClient(TlsFactory):
 
 cdef class TlsSession(TlsLayer):
     cdef SSL *_ssl
-    cdef Wire _wire
     cdef TlsBuffers _buffers
     cdef TlsFactory _factory
     cdef TlsContext _context
@@ -98,6 +100,7 @@ cdef class TlsSession(TlsLayer):
     cdef bint _server, _started, _inspect, _peer_ended
 
     cdef void _attach(self, TlsBuffers buffers, TlsFactory factory, TlsContext context)
+    cdef void _enter(self, Py_ssize_t left) noexcept
     cdef int _begin(self, int fd) except? -1
     cdef int _established(self, int fd) except? -1
     cdef bytes _decrypt(self, int fd, bint bulk)

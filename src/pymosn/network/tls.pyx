@@ -44,8 +44,6 @@ cdef extern from "<time.h>" nogil:
     long timegm(tm *when)
 
 cdef extern from "<openssl/bio.h>":
-    ctypedef struct BIO:
-        pass
     ctypedef struct BIO_METHOD:
         pass
     BIO_METHOD *BIO_meth_new(int kind, const char *name)
@@ -248,8 +246,7 @@ cdef extern from "<openssl/ssl.h>":
     void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, NewSession callback)
     SSL *SSL_new(SSL_CTX *ctx)
     void SSL_free(SSL *ssl)
-    int SSL_set_ex_data(SSL *ssl, int index, void *data)
-    void *SSL_get_ex_data(const SSL *ssl, int index)
+    BIO *SSL_get_rbio(const SSL *ssl)
     int SSL_get_ex_data_X509_STORE_CTX_idx()
     void SSL_set_bio(SSL *ssl, BIO *input, BIO *output)
     void SSL_set_accept_state(SSL *ssl)
@@ -385,19 +382,29 @@ def new_ticket_key():
 
 
 cdef class TlsBuffers:
-    """Where the connections of one reactor decrypt to and encrypt to, one at a time."""
+    """What the connections of one reactor share: where they decrypt to and encrypt to, one at a
+    time, and the BIO through which OpenSSL does.
+
+    A BIO of its own, and a way from an SSL to its ``TlsSession``, would cost each connection
+    300 bytes.
+    """
 
     def __cinit__(self, Reactor reactor):
         self.reactor = reactor
         self.plain = <unsigned char *>malloc(PLAIN_BYTES)
-        self.output.data = <unsigned char *>malloc(OUTPUT_BYTES)
-        self.output.capacity = OUTPUT_BYTES
-        if self.plain == NULL or self.output.data == NULL:
+        self.wire.output = <unsigned char *>malloc(OUTPUT_BYTES)
+        self.wire.capacity = OUTPUT_BYTES
+        self.bio = BIO_new(_WIRE)
+        if self.plain == NULL or self.wire.output == NULL or self.bio == NULL:
             raise MemoryError()
+        BIO_set_data(self.bio, &self.wire)
+        BIO_set_init(self.bio, 1)
 
     def __dealloc__(self):
+        # The last: connections hold this object.
+        BIO_free(self.bio)
         free(self.plain)
-        free(self.output.data)
+        free(self.wire.output)
 
 
 cdef int _wire_read(BIO *bio, char *data, int size) noexcept:
@@ -415,26 +422,31 @@ cdef int _wire_read(BIO *bio, char *data, int size) noexcept:
 
 
 cdef int _wire_write(BIO *bio, const char *data, int size) noexcept:
-    cdef Output *output = (<Wire *>BIO_get_data(bio)).output
+    cdef Wire *wire = <Wire *>BIO_get_data(bio)
     cdef unsigned char *larger
     cdef size_t capacity
     BIO_clear_retry_flags(bio)
     if size <= 0:
         return 0
-    if output.used + <size_t>size > output.capacity:
-        capacity = 2 * (output.used + <size_t>size)
-        larger = <unsigned char *>realloc(output.data, capacity)
+    if wire.used + <size_t>size > wire.capacity:
+        capacity = 2 * (wire.used + <size_t>size)
+        larger = <unsigned char *>realloc(wire.output, capacity)
         if larger == NULL:
             return -1
-        output.data = larger
-        output.capacity = capacity
-    memcpy(output.data + output.used, data, size)
-    output.used += <size_t>size
+        wire.output = larger
+        wire.capacity = capacity
+    memcpy(wire.output + wire.used, data, size)
+    wire.used += <size_t>size
     return size
 
 
 cdef long _wire_control(BIO *bio, int command, long number, void *pointer) noexcept:
     return command == BIO_CTRL_FLUSH
+
+
+cdef TlsSession _session_of(const SSL *ssl):
+    """Return whose SSL this is, inside of a callback."""
+    return <TlsSession>(<Wire *>BIO_get_data(SSL_get_rbio(ssl))).session
 
 
 cdef BIO_METHOD *_new_wire_method():
@@ -482,7 +494,7 @@ cdef class TicketKeys:
 
 cdef int _on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                     EVP_MAC_CTX *mac, int encrypt) noexcept:
-    cdef TlsSession session = <TlsSession>SSL_get_ex_data(ssl, 0)
+    cdef TlsSession session = _session_of(ssl)
     cdef TicketKeys keys = (<TlsServer>session._factory)._tickets
     cdef unsigned char *key = keys._keys
     cdef int index = 0
@@ -684,7 +696,7 @@ cdef int _check_names(int verified, X509_STORE_CTX *store) noexcept:
     cdef TlsContext context
     if verified and X509_STORE_CTX_get_error_depth(store) == 0:
         ssl = <SSL *>X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx())
-        context = (<TlsSession>SSL_get_ex_data(ssl, 0))._context
+        context = _session_of(ssl)._context
         if context._peer_names:
             for name in (_alternative_names(X509_STORE_CTX_get0_cert(store), GEN_URI)
                          + _alternative_names(X509_STORE_CTX_get0_cert(store), GEN_DNS)):
@@ -761,7 +773,7 @@ cdef class TlsServer(TlsFactory):
 
 
 cdef int _on_client_hello(SSL *ssl, int *alert, void *arg) noexcept:
-    cdef TlsSession session = <TlsSession>SSL_get_ex_data(ssl, 0)
+    cdef TlsSession session = _session_of(ssl)
     cdef TlsContext context = (<TlsServer>arg).choose(_hello_name(ssl), _hello_protocols(ssl))
     if context is not session._context:
         session._context = context
@@ -886,7 +898,7 @@ cdef class TlsClient(TlsFactory):
 
 
 cdef int _on_new_session(SSL *ssl, SSL_SESSION *session) noexcept:
-    (<TlsClient>(<TlsSession>SSL_get_ex_data(ssl, 0))._factory)._keep(session)
+    (<TlsClient>_session_of(ssl)._factory)._keep(session)
     return 1
 
 
@@ -909,20 +921,24 @@ cdef class TlsSession(TlsLayer):
         free(self._pending)
 
     cdef void _attach(self, TlsBuffers buffers, TlsFactory factory, TlsContext context):
-        cdef BIO *bio
         self._buffers = buffers
         self._factory = factory
         self._context = context
-        self._wire.output = &buffers.output
         self._ssl = SSL_new(context._ctx)
-        bio = BIO_new(_WIRE)
-        if self._ssl == NULL or bio == NULL:
+        if self._ssl == NULL:
             raise MemoryError()
-        BIO_set_data(bio, &self._wire)
-        BIO_set_init(bio, 1)
-        SSL_set_bio(self._ssl, bio, bio)
-        # Borrowed: the SSL does not outlive this object.
-        SSL_set_ex_data(self._ssl, 0, <void *>self)
+        BIO_up_ref(buffers.bio)
+        SSL_set_bio(self._ssl, buffers.bio, buffers.bio)
+
+    cdef void _enter(self, Py_ssize_t left) noexcept:
+        """OpenSSL is about to work on this connection, with ``left`` bytes in the scratch buffer."""
+        cdef Wire *wire = &self._buffers.wire
+        wire.session = <void *>self
+        wire.input = self._buffers.reactor._scratch
+        wire.left = left
+        wire.used = 0
+        if ERR_peek_error():
+            ERR_clear_error()  # somebody else's
 
     # -- the handshake ---------------------------------------------------------------------------
 
@@ -938,6 +954,7 @@ cdef class TlsSession(TlsLayer):
                 self.shaking = False
                 return _PLAIN
             self._inspect = False
+        count = 0
         if self._server or self._started:
             count = self._buffers.reactor.fill_scratch(fd)
             if count <= 0:
@@ -947,15 +964,12 @@ cdef class TlsSession(TlsLayer):
                               "the peer closed the connection during the handshake")
                 return <int>count if count else -ECONNRESET
             self.more = count == SCRATCH
-            self._wire.input = self._buffers.reactor._scratch
-            self._wire.left = count
+        self._enter(count)
         return self._begin(fd)
 
     cdef int _begin(self, int fd) except? -1:
         cdef int result, error, sent
         self._started = True
-        if ERR_peek_error():
-            ERR_clear_error()  # somebody else's
         result = SSL_do_handshake(self._ssl)
         if result == 1:
             return self._established(fd)
@@ -979,7 +993,7 @@ cdef class TlsSession(TlsLayer):
         sent = self._transmit(fd)
         if sent < 0:
             return sent
-        if self._wire.left:
+        if self._buffers.wire.left:
             self._early = self._decrypt(fd, False)
         return _DONE
 
@@ -1016,8 +1030,7 @@ cdef class TlsSession(TlsLayer):
                 reactor.io_error = <int>-count
                 return None
             self.more = count == SCRATCH
-            self._wire.input = reactor._scratch
-            self._wire.left = count
+            self._enter(count)
             data = self._decrypt(fd, bulk)
             if data is not None:
                 return data
@@ -1040,8 +1053,6 @@ cdef class TlsSession(TlsLayer):
             if owned == NULL:
                 raise MemoryError()
             target = <unsigned char *>PyBytes_AS_STRING(<object>owned)
-        if ERR_peek_error():
-            ERR_clear_error()
         while True:
             count = SSL_read(self._ssl, target + total, PLAIN_BYTES - total)
             if count <= 0:
@@ -1055,12 +1066,12 @@ cdef class TlsSession(TlsLayer):
                     self.more = True
                 break
             total += count
-            if self._wire.left == 0 and SSL_pending(self._ssl) == 0:
+            if self._buffers.wire.left == 0 and SSL_pending(self._ssl) == 0:
                 break
             if total == PLAIN_BYTES:
                 break
-        self._wire.left = 0
-        if self._buffers.output.used and self._transmit(fd) < 0 and not self._failure:
+        self._buffers.wire.left = 0
+        if self._buffers.wire.used and self._transmit(fd) < 0 and not self._failure:
             self._failure = EPROTO
             self.more = True
         if owned == NULL:
@@ -1085,8 +1096,7 @@ cdef class TlsSession(TlsLayer):
                 taken = self._unreported
                 self._unreported = 0
                 return taken
-        if ERR_peek_error():
-            ERR_clear_error()
+        self._enter(0)
         taken = self._encrypt(queue)
         if taken < 0:
             return taken
@@ -1134,7 +1144,6 @@ cdef class TlsSession(TlsLayer):
 
     def _write_failed(self):
         self._note_error()
-        self._buffers.output.used = 0
         return -EPROTO
 
     cdef int push(self, int fd) except? -1:
@@ -1157,20 +1166,20 @@ cdef class TlsSession(TlsLayer):
     cdef int _transmit(self, int fd) except? -1:
         """Send what OpenSSL has written: 1 when all has left, 0 when the rest is kept for
         ``push``, or minus an errno."""
-        cdef Output *output = &self._buffers.output
-        cdef size_t used = output.used
+        cdef Wire *wire = &self._buffers.wire
+        cdef size_t used = wire.used
         cdef Py_ssize_t count
-        output.used = 0
+        wire.used = 0
         if self._pending_size:
-            return self._save(output.data, used) if used else 0
+            return self._save(wire.output, used) if used else 0
         if used == 0:
             return 1
-        count = self._buffers.reactor.send_memory(fd, output.data, used)
+        count = self._buffers.reactor.send_memory(fd, wire.output, used)
         if count < 0:
             return <int>count
         if <size_t>count == used:
             return 1
-        return self._save(output.data + count, used - <size_t>count)
+        return self._save(wire.output + count, used - <size_t>count)
 
     cdef int _save(self, const unsigned char *data, size_t size) noexcept:
         cdef unsigned char *larger
@@ -1186,7 +1195,7 @@ cdef class TlsSession(TlsLayer):
 
     cdef void end(self, int fd):
         if not self.shaking and not self._failure and not SSL_get_shutdown(self._ssl) & SSL_SENT_SHUTDOWN:
-            ERR_clear_error()
+            self._enter(0)
             SSL_shutdown(self._ssl)
             self._transmit(fd)
 
