@@ -52,6 +52,8 @@ check-tools:
 	  { echo "A C compiler is missing. Install it: apt-get install gcc"; exit 1; }
 	@$(PYTHON) -c 'import sysconfig, os, sys; sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' || \
 	  { echo "Python.h is missing. Install it: apt-get install python3-dev"; exit 1; }
+	@echo '#include <openssl/ssl.h>' | $${CC:-cc} -E -x c - >/dev/null 2>&1 || \
+	  { echo "OpenSSL's headers are missing. Install them: apt-get install libssl-dev"; exit 1; }
 
 clean:
 	rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

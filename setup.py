@@ -4,10 +4,16 @@ A module is compiled when it has a sibling ``.pxd`` (typed Python) or is a ``.py
 there), so the ``.pxd`` files are the map of the data plane.  The build fails when a module does not
 compile: a proxy that silently runs ten times slower is an outage.
 
-Environment: ``PYMOSN_ASAN=1`` builds with AddressSanitizer, ``PYMOSN_DEBUG=1`` without optimisation.
+``network/tls.pyx`` is linked with OpenSSL 3, whose headers must be installed.
+
+Environment: ``PYMOSN_ASAN=1`` builds with AddressSanitizer, ``PYMOSN_DEBUG=1`` without
+optimisation.
 """
 
 import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -27,6 +33,21 @@ if ASAN:
     LINK_FLAGS += ["-fsanitize=address"]
 
 
+LIBRARIES = {"pymosn.network.tls": ["ssl", "crypto"]}
+
+
+def check_openssl() -> None:
+    """Say which package is missing instead of showing a page of a compiler's messages."""
+    wanted = b"#include <openssl/ssl.h>\n#if OPENSSL_VERSION_NUMBER < 0x30000000L\n#error\n#endif\n"
+    compiler = [*shlex.split(os.environ.get("CC", "cc")), "-E", "-x", "c", "-"]
+    compiler[1:1] = shlex.split(os.environ.get("CFLAGS", ""))
+    done = subprocess.run(compiler, input=wanted, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(
+            "The headers of OpenSSL 3 are missing. Install them: apt-get install libssl-dev"
+        )
+
+
 def compiled_sources() -> list[Path]:
     typed = [path.with_suffix(".py") for path in SOURCE.rglob("*.pxd")]
     native = list(SOURCE.rglob("*.pyx"))
@@ -36,9 +57,16 @@ def compiled_sources() -> list[Path]:
 def extension(source: Path) -> Extension:
     name = ".".join(source.relative_to(SOURCE).with_suffix("").parts)
     return Extension(
-        name, [str(source)], extra_compile_args=C_FLAGS, extra_link_args=LINK_FLAGS
+        name,
+        [str(source)],
+        libraries=LIBRARIES.get(name, []),
+        extra_compile_args=C_FLAGS,
+        extra_link_args=LINK_FLAGS,
     )
 
+
+if "build_ext" in sys.argv or "bdist_wheel" in sys.argv:
+    check_openssl()
 
 CORES = len(os.sched_getaffinity(0))
 

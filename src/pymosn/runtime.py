@@ -7,18 +7,28 @@ began with.
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from pymosn import snapshot as model
 from pymosn.errors import ConfigError
 from pymosn.extension.registry import Registry, RegistryError
-from pymosn.network.address import is_unix, pack
+from pymosn.network.address import is_unix, pack, split
 from pymosn.network.listener import Listener
 from pymosn.network.reactor import Reactor
+from pymosn.network.secure import TlsFactory
 from pymosn.observe.accesslog import AccessLog
-from pymosn.observe.metrics import GRPC_METHOD, ClusterStats, DownstreamStats, Slots, UpstreamStats
+from pymosn.observe.metrics import (
+    GRPC_METHOD,
+    ClusterStats,
+    DownstreamStats,
+    Slots,
+    TlsStats,
+    UpstreamStats,
+)
 from pymosn.protocol.http2.options import Http2Options
 from pymosn.protocol.xprotocol.custom import CustomProtocol, Protocol
 from pymosn.protocol.xprotocol.frame import FrameLimits, RpcProtocol
@@ -29,21 +39,27 @@ from pymosn.proxy.tcp import TcpAcceptor
 from pymosn.router.table import ReadFilterConfig, RouteTable
 from pymosn.stream.http1_client import Http1Pool
 from pymosn.stream.http2_client import Http2Pool
+from pymosn.stream.negotiated import NegotiatedPool
 from pymosn.stream.options import RpcOptions, ServerOptions
-from pymosn.stream.pool import ConnectionPool, Limits, PoolOptions
+from pymosn.stream.pool import NEGOTIATED, ConnectionPool, Limits, PoolOptions
 from pymosn.stream.xprotocol_client import XprotocolPool
 from pymosn.upstream.balancer import BALANCERS, Random
 from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost
+
+if TYPE_CHECKING:
+    from pymosn.network.tls import TlsContext
 
 TICK_SECONDS = 1.0
 """How often access logs are written at the latest."""
 
 
 POOLS: Final[MappingProxyType[str, type[ConnectionPool]]] = MappingProxyType(
-    {"Http1": Http1Pool, "Http2": Http2Pool, "TCP": ConnectionPool}
+    {"Http1": Http1Pool, "Http2": Http2Pool, "TCP": ConnectionPool, NEGOTIATED: NegotiatedPool}
 )
 """What can be spoken with upstreams."""
+_H2: Final = b"h2"
+_HTTP1: Final = b"http/1.1"
 
 
 class Service:
@@ -93,18 +109,91 @@ class HostPools:
         options: PoolOptions,
         limits: Limits,
         stats: UpstreamStats,
+        tls: "HostTls | None",
         rpc: Mapping[str, RpcProtocol],
     ) -> None:
         """``rpc`` has what can be spoken beside ``POOLS``."""
         self._parts = (reactor, family, address, options, limits, stats)
+        self._tls = tls
         self._rpc = rpc
 
     def make(self, protocol: str) -> ConnectionPool:
         """Return a pool whose connections speak ``protocol``."""
+        tls = None if self._tls is None else self._tls.factory(protocol)
         rpc = self._rpc.get(protocol)
         if rpc is not None:
-            return XprotocolPool(*self._parts, rpc)
-        return POOLS[protocol](*self._parts)
+            return XprotocolPool(*self._parts, tls, rpc)
+        return POOLS[protocol](*self._parts, tls)
+
+
+class TlsProvider:
+    """Makes the TLS objects of a worker; loads OpenSSL, which nobody else may have to."""
+
+    def __init__(self, reactor: Reactor, slots: Slots, ticket_keys: list[bytes]) -> None:
+        """Without ``ticket_keys`` there is a random one."""
+        from pymosn.network import tls  # noqa: PLC0415
+
+        self._tls = tls
+        self._slots = slots
+        self._buffers = tls.TlsBuffers(reactor)
+        self._contexts: dict[bytes, TlsContext] = {}
+        self.tickets = tls.TicketKeys(ticket_keys)
+
+    def server(self, settings: model.TlsServer, listener: str) -> TlsFactory:
+        """Return the TLS of a listener; raises ``ValueError``."""
+        stats = TlsStats(self._slots, settings.stats_slot)
+        name = f"listener {listener}"
+        return self._tls.TlsServer(self._buffers, settings, self.tickets, stats, name)
+
+    def client(self, settings: model.TlsClient, server_name: str, cluster: str) -> "HostTls":
+        """Return the TLS towards one host of a cluster; raises ``ValueError``."""
+        name = f"cluster {cluster}"
+        try:
+            context = self._context(settings.context)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+
+        def make(alpn: list[bytes] | None) -> TlsFactory:
+            factory: TlsFactory = self._tls.TlsClient(
+                self._buffers, context, settings, server_name,
+                TlsStats(self._slots, settings.stats_slot), name, alpn,
+            )
+            return factory
+
+        return HostTls(make, context.alpn)
+
+    def keep_only(self, snapshot: model.Snapshot) -> None:
+        """Forget the contexts that no cluster uses."""
+        clusters = snapshot.clusters.values()
+        used = {_identity(cluster.tls.context) for cluster in clusters if cluster.tls is not None}
+        self._contexts = {key: known for key, known in self._contexts.items() if key in used}
+
+    def _context(self, settings: model.TlsContext) -> "TlsContext":
+        """Return one context for all that are equal: the system's roots take a megabyte."""
+        key = _identity(settings)
+        known = self._contexts.get(key)
+        if known is None:
+            known = self._contexts[key] = self._tls.TlsContext(settings, False)
+        return known
+
+
+class HostTls:
+    """Makes the TLS of the pools of one host: each offers what it can speak."""
+
+    def __init__(
+        self, make: Callable[[list[bytes] | None], TlsFactory], offered: Sequence[bytes]
+    ) -> None:
+        """``offered`` is what the configuration says."""
+        self._make = make
+        self._offered = offered
+
+    def factory(self, protocol: str) -> TlsFactory:
+        """Return the TLS of the pool that speaks ``protocol``."""
+        if protocol == "Http2":
+            return self._make([_H2])
+        if protocol == "Http1":
+            return self._make([name for name in self._offered if name == _HTTP1])
+        return self._make(None)
 
 
 class Plan:
@@ -116,6 +205,7 @@ class Plan:
         self.routes: dict[str, RouteTable] = {}
         self.filters: dict[str, FilterChain | None] = {}
         self.access_logs: dict[str, list[AccessLog]] = {}
+        self.tls: dict[str, TlsFactory | None] = {}
 
 
 class Runtime:
@@ -143,6 +233,15 @@ class Runtime:
         self.services: dict[str, Service] = {}
         self.retired: list[Service] = []
         self._ticking: Any = None
+        self._tls: TlsProvider | None = None
+        self._ticket_keys: list[bytes] = []
+
+    def use_ticket_keys(self, keys: list[bytes]) -> None:
+        """Encrypt session tickets with the first of ``keys`` and accept those of all; without
+        any, this worker's tickets are good for itself only."""
+        self._ticket_keys = keys
+        if self._tls is not None and keys:
+            self._tls.tickets.replace(keys)
 
     def apply(self, snapshot: model.Snapshot, sockets: Mapping[str, Sequence[int]]) -> None:
         """Serve ``snapshot``.
@@ -161,6 +260,8 @@ class Runtime:
         for name in [name for name in self.services if name not in wanted]:
             self._retire(name)
         self.snapshot = snapshot
+        if self._tls is not None:
+            self._tls.keep_only(snapshot)
         if self._ticking is None:
             self.tick()
 
@@ -254,6 +355,7 @@ class Runtime:
                 plan.cluster_hosts[cluster.name] = self._hosts(runtime, cluster, cluster.hosts)
             for listener in snapshot.listeners:
                 plan.filters[listener.name] = self._filters(listener)
+                plan.tls[listener.name] = self._listener_tls(listener)
                 plan.access_logs[listener.name] = [
                     AccessLog(
                         self.reactor, log.path, log.format, log.json, log.flush_interval
@@ -291,6 +393,7 @@ class Runtime:
             kind(self.random, config),
             limits,
             ClusterStats(self.slots, cluster.stats_slot),
+            negotiates=cluster.tls is not None and "h2" in cluster.tls.context.alpn,
         )
 
     def _hosts(
@@ -309,13 +412,20 @@ class Runtime:
         built = []
         for host in hosts:
             known = reusable.get(host.address)
-            if known is None:
+            settings = None if host.tls_disable or is_unix(host.address) else cluster.tls
+            name = ""
+            if settings is not None:
+                name = settings.server_name or host.hostname or split(host.address)[0]
+            if known is None or known.tls_name != name:
                 family, address = pack(host.address)
                 stats = UpstreamStats(self.slots, host.stats_slot, cluster.stats_slot)
+                tls = None
+                if settings is not None:
+                    tls = self._tls_provider().client(settings, name, cluster.name)
                 pools = HostPools(
-                    self.reactor, family, address, options, runtime.limits, stats, self.rpc
+                    self.reactor, family, address, options, runtime.limits, stats, tls, self.rpc
                 )
-                known = UpstreamHost(host.address, pools.make, stats)
+                known = UpstreamHost(host.address, pools.make, stats, tls_name=name)
             built.append(known)
         return built
 
@@ -337,6 +447,17 @@ class Runtime:
                 raise ValueError(f"per_filter_config of {name}: {error}") from error
 
         return read
+
+    def _listener_tls(self, listener: model.Listener) -> TlsFactory | None:
+        if listener.tls is None:
+            return None
+        return self._tls_provider().server(listener.tls, listener.name)
+
+    def _tls_provider(self) -> TlsProvider:
+        """Return what makes TLS objects; OpenSSL is loaded when first somebody needs it."""
+        if self._tls is None:
+            self._tls = TlsProvider(self.reactor, self.slots, self._ticket_keys)
+        return self._tls
 
     def _filters(self, listener: model.Listener) -> FilterChain | None:
         if not listener.stream_filters:
@@ -410,6 +531,7 @@ class Runtime:
         acceptor = service.acceptor
         acceptor.listener = listener
         acceptor.limit(stats, listener.max_connections, is_unix(listener.address))
+        acceptor.secure(plan.tls[listener.name])
         if isinstance(acceptor, HttpAcceptor):
             self._configure_http(service, acceptor, listener, plan, stats)
         else:
@@ -456,6 +578,7 @@ class Runtime:
             ProxyOptions(
                 settings.retry_buffer_bytes, http1.forwarded_headers, http1.via.encode(),
                 http1.request_id, http1.server_name.encode(), settings.upstream_protocol,
+                http1.forward_client_cert,
             ),
             plan.routes.get(settings.router), self.clusters, service.filters,
             service.access_logs,
@@ -475,8 +598,16 @@ class Runtime:
         self.retired.append(service)
 
 
+def _identity(context: model.TlsContext) -> bytes:
+    return msgspec.msgpack.encode(context)
+
+
 def _same_cluster(old: model.Cluster, new: model.Cluster) -> bool:
-    return old.balancer == new.balancer and old.stats_slot == new.stats_slot
+    return (
+        old.balancer == new.balancer
+        and old.stats_slot == new.stats_slot
+        and old.tls == new.tls
+    )
 
 
 def _same_transport(old: model.Cluster, new: model.Cluster) -> bool:
@@ -485,6 +616,7 @@ def _same_transport(old: model.Cluster, new: model.Cluster) -> bool:
         and old.idle_timeout == new.idle_timeout
         and old.max_requests_per_connection == new.max_requests_per_connection
         and old.mark == new.mark
+        and old.tls == new.tls
     )
 
 

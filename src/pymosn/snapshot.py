@@ -168,6 +168,70 @@ class Router(Struct, frozen=True):
     edits: HeaderEdits = HeaderEdits()
 
 
+class Certificate(Struct, frozen=True):
+    """A certificate chain and its key as PEM text.  A secret: it has no readable ``repr``."""
+
+    chain: str
+    """The leaf first."""
+    key: str
+    ocsp: bytes = b""
+    """An OCSP response (DER) to staple; empty: none."""
+
+    def __repr__(self) -> str:
+        return "Certificate(...)"
+
+
+class TlsContext(Struct, frozen=True):
+    """How TLS is spoken with one certificate, or with one for each kind of key (spec §1.8)."""
+
+    certificates: list[Certificate] = field(default_factory=list)
+    server_names: list[str] = field(default_factory=list)
+    """Server: names that select this context, beside those of its certificates."""
+    ca: str = ""
+    """PEM; empty: the system's roots."""
+    verify: str = "none"
+    """``none``; server: ``request`` (ask, do not verify), ``optional`` (verify if there is one),
+    ``require``; client: ``chain`` (whatever its name), ``full``."""
+    peer_names: list[str] = field(default_factory=list)
+    """When not empty: a URI or DNS name of the verified certificate must be one of these."""
+    alpn: list[str] = field(default_factory=list)
+    """Protocols in order of preference; empty: no ALPN."""
+    min_version: str = "1.2"
+    """``1.0`` to ``1.3``."""
+    max_version: str = "1.3"
+    ciphers: str = ""
+    """Up to TLS 1.2, OpenSSL's names joined by ``:``; empty: those with AEAD and ECDHE."""
+    suites: str = ""
+    """TLS 1.3, likewise."""
+    groups: str = ""
+    """Key exchange, OpenSSL's names joined by ``:``; empty: X25519 and the NIST curves."""
+
+
+class TlsServer(Struct, frozen=True):
+    """TLS of a listener."""
+
+    contexts: list[TlsContext]
+    """The first is the default; see ``network/tls.pyx`` for how one is chosen."""
+    inspector: bool = False
+    """Plain text is served on the same port."""
+    handshake_timeout: float = 15.0
+    """Seconds."""
+    stats_slot: int = 0
+    """First slot of its metric set ``TLS``."""
+
+
+class TlsClient(Struct, frozen=True):
+    """TLS towards the hosts of a cluster."""
+
+    context: TlsContext = TlsContext()
+    server_name: str = ""
+    """The name that is sent and verified; empty: the host's name, or else its IP address."""
+    fall_back: bool = False
+    """Plain text where the handshake fails (insecure)."""
+    stats_slot: int = 0
+    """First slot of its metric set ``TLS``."""
+
+
 class Host(Struct, frozen=True):
     """One endpoint of a cluster."""
 
@@ -217,6 +281,8 @@ class Cluster(Struct, frozen=True):
     """0 means unlimited."""
     mark: int = 0
     """SO_MARK; 0 means none."""
+    tls: TlsClient | None = None
+    """Not for hosts with ``tls_disable``, nor for Unix sockets."""
     stats_slot: int = 0
     """First slot of its metric set ``UPSTREAM_CLUSTER``."""
 
@@ -261,6 +327,8 @@ class Http1Options(Struct, frozen=True):
     """Set ``X-Request-Id`` when the request has none."""
     server_name: str = ""
     """Replaces ``Server`` in responses; empty: what the origin sent."""
+    forward_client_cert: str = ""
+    """``X-Forwarded-Client-Cert``: ``sanitize``, ``append``, ``set``; else it stays as it came."""
 
 
 class Http2Options(Struct, frozen=True):
@@ -347,6 +415,7 @@ class Listener(Struct, frozen=True):
     """Seconds a keep-alive connection may be idle; 0 means for ever."""
     max_connections: int = 0
     """In one worker; 0 means unlimited."""
+    tls: TlsServer | None = None
     backlog: int = 1024
     stats_slot: int = 0
     """First slot of its metric set ``DOWNSTREAM``."""

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ from tests.support.process import Reply, command, environment, fetch, run, wait_
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CONFIGS = sorted(EXAMPLES.glob("*/config.*"))
-PORTS = (8080, 8081, 9000, 9001, 9009, 9100, 34901)
+PORTS = (8080, 8081, 8443, 9000, 9001, 9009, 9100, 9443, 34901)
 """Ports that the examples name."""
 
 class Example:
@@ -131,7 +132,13 @@ def test_each_example_is_described() -> None:
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.parent.name)
-def test_configuration_is_valid(config: Path) -> None:
+def test_configuration_is_valid(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if (config.parent / "certificates.sh").exists():
+        shutil.copytree(config.parent, tmp_path / "example")
+        monkeypatch.chdir(tmp_path / "example")
+        _make_certificates(tmp_path / "example")
     result = run("validate", "-c", str(config), "--strict")
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == [f"{config} is valid"]
@@ -216,6 +223,28 @@ def test_unix_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             received = b"".join(iter(lambda: client.recv(65536), b""))
         assert f'"origin": "{example.ports[9000]}"'.encode() in received
     assert not (example.directory / "proxy.sock").exists()
+
+
+def test_tls(tmp_path: Path) -> None:
+    example = Example("tls", tmp_path)
+    try:
+        _make_certificates(example.directory)
+        example.origin(9000, 9001)
+        example.start()
+        front = example.ports[8443]
+        assert _ask_over_tls(example, "web.test", front)["origin"] == str(example.ports[9000])
+        through = _ask_over_tls(example, "one.api.test", front)
+        assert through["origin"] == str(example.ports[9001])
+        seen = through["headers"]["x-forwarded-client-cert"]
+        assert "URI=spiffe://example.test/front" in seen
+        with pytest.raises(ssl.SSLError):
+            _ask_over_tls(example, "back.test", example.ports[9443])
+        with pytest.raises(ssl.SSLCertVerificationError):
+            _ask_over_tls(example, "nobody.test", front)
+        _make_certificates(example.directory)
+        wait_until(lambda: "certificates were read anew" in example.printed(), 10, example.printed)
+    finally:
+        example.close()
 
 
 def test_access_log(tmp_path: Path) -> None:
@@ -335,6 +364,23 @@ def test_embedded(tmp_path: Path) -> None:
         wait_until(lambda: "serving on" in example.printed(), 10, example.printed)
         assert example.get("/hello").text == "hello from a filter\n"
         assert example.get("/other").json()["target"] == "/other"
+
+
+def _make_certificates(directory: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    subprocess.run(["sh", "certificates.sh"], cwd=directory, check=True)
+
+
+def _ask_over_tls(example: Example, name: str, port: int) -> Any:
+    context = ssl.create_default_context(cafile=str(example.directory / "certs" / "ca.crt"))
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname=name) as client,
+    ):
+        client.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+        received = b"".join(iter(lambda: client.recv(65536), b""))
+    return json.loads(received.partition(b"\r\n\r\n")[2])
 
 
 def _load(path: Path) -> ModuleType:

@@ -12,6 +12,7 @@ from tests.fuzz import (
     fuzz_http2_frames,
     fuzz_http2_heads,
     fuzz_rpc,
+    fuzz_tls_hello,
 )
 from tests.fuzz.loop import mutated, run
 
@@ -28,6 +29,7 @@ SECONDS = float(os.environ.get("PYMOSN_FUZZ_SECONDS", "2"))
         fuzz_http2_heads,
         fuzz_http2_frames,
         fuzz_rpc,
+        fuzz_tls_hello,
     ],
 )
 def test_target(target: object) -> None:

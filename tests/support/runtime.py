@@ -16,13 +16,24 @@ from pymosn.network.loop import ReactorLoop
 from pymosn.network.reactor import Reactor
 from pymosn.observe.metrics import (
     DOWNSTREAM,
+    TLS,
     UPSTREAM_CLUSTER,
     UPSTREAM_HOST,
     Slots,
     SlotTable,
 )
 from pymosn.runtime import Runtime
-from pymosn.snapshot import Cluster, Host, HttpProxy, Listener, Snapshot, TcpProxy
+from pymosn.snapshot import (
+    Cluster,
+    Host,
+    HttpProxy,
+    Listener,
+    Snapshot,
+    TcpProxy,
+    TlsClient,
+    TlsContext,
+    TlsServer,
+)
 
 CALL_SECONDS = 10
 
@@ -51,9 +62,17 @@ class RunningRuntime:
         *,
         max_connections: int = 0,
         routers: dict[str, Any] | None = None,
+        tls: list[TlsContext] | None = None,
+        inspector: bool = False,
+        handshake_timeout: float = 15.0,
+        upstream_tls: dict[str, Any] | None = None,
         **cluster: Any,
     ) -> None:
-        """``hosts`` are addresses; ``cluster`` goes into the snapshot's ``Cluster``."""
+        """``hosts`` are addresses; ``cluster`` goes into the snapshot's ``Cluster``.
+
+        ``tls`` are the listener's contexts, ``upstream_tls`` goes into the snapshot's
+        ``TlsClient``.
+        """
         self.table = SlotTable()
         self.values = bytearray(8 * 20000)
         self.errors: list[BaseException] = []
@@ -62,6 +81,12 @@ class RunningRuntime:
         self.address = self._socket.getsockname()
         host, port = self.address
         table = self.table
+        server = client = None
+        if tls is not None:
+            slot = table.slot(TLS, listener="l")
+            server = TlsServer(tls, inspector, handshake_timeout, slot)
+        if upstream_tls is not None:
+            client = TlsClient(**upstream_tls, stats_slot=table.slot(TLS, cluster="c"))
         self.snapshot = Snapshot(
             listeners=[
                 Listener(
@@ -70,6 +95,7 @@ class RunningRuntime:
                     filters=[proxy],
                     max_connections=max_connections,
                     stats_slot=table.slot(DOWNSTREAM, listener="l"),
+                    tls=server,
                 )
             ],
             routers=routers or {},
@@ -81,6 +107,7 @@ class RunningRuntime:
                         for a in hosts
                     ],
                     stats_slot=table.slot(UPSTREAM_CLUSTER, cluster="c"),
+                    tls=client,
                     **cluster,
                 )
             },

@@ -8,6 +8,7 @@ from pymosn.config import model
 from pymosn.config.address import is_ip, parse_endpoint, parse_host_port
 from pymosn.config.source import Source
 from pymosn.config.support import DEFAULT_BALANCER, Capabilities
+from pymosn.config.tls import TlsCompiler, client_context
 from pymosn.observe.metrics import UPSTREAM_CLUSTER, UPSTREAM_HOST, SlotTable
 
 MIN_WEIGHT: Final = 1
@@ -26,6 +27,7 @@ class ClusterCompiler:
         capabilities: Capabilities,
         resolve: Resolved | None,
         workers: int,
+        tls: TlsCompiler,
     ) -> None:
         """``resolve`` maps ``name:port`` to addresses; ``None`` leaves names as they are."""
         self.source = source
@@ -33,6 +35,7 @@ class ClusterCompiler:
         self.can = capabilities
         self.resolve = resolve
         self.workers = workers
+        self.tls = tls
 
     def compile(self, manager: model.ClusterManager) -> dict[str, snapshot.Cluster]:
         """Return the clusters by name."""
@@ -54,6 +57,7 @@ class ClusterCompiler:
         if connect_timeout <= 0:
             connect_timeout = 10.0
         needs_tls = self.can.cluster_needs_tls(cluster, manager)
+        context, key = client_context(cluster, manager)
         return snapshot.Cluster(
             name=cluster.name,
             hosts=self._hosts(cluster, needs_tls, path),
@@ -63,6 +67,7 @@ class ClusterCompiler:
             idle_timeout=max(0.0, cluster.idle_timeout.seconds),
             max_requests_per_connection=cluster.max_request_per_conn,
             mark=cluster.mark,
+            tls=self.tls.client(context, cluster.name, f"{path}.{key}") if self.can.tls else None,
             stats_slot=self.slots.slot(UPSTREAM_CLUSTER, cluster=cluster.name),
         )
 

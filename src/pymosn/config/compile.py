@@ -6,11 +6,13 @@ and reported by ``pymosn.config.support.inactive_parts``.
 
 from pymosn import snapshot
 from pymosn.config import model
+from pymosn.config.certificates import Certificates, UnreadCertificates
 from pymosn.config.clusters import ClusterCompiler, Resolved
 from pymosn.config.listeners import ListenerCompiler
 from pymosn.config.routes import RouteCompiler
 from pymosn.config.source import Source
 from pymosn.config.support import Capabilities
+from pymosn.config.tls import TlsCompiler
 from pymosn.errors import ConfigError
 from pymosn.observe.metrics import DOWNSTREAM, SlotTable
 
@@ -22,6 +24,7 @@ def compile_snapshot(
     *,
     source: Source | None = None,
     capabilities: Capabilities | None = None,
+    certificates: Certificates | None = None,
     workers: int = 1,
     log_directory: str = "logs",
     version: int = 0,
@@ -31,12 +34,14 @@ def compile_snapshot(
     ``resolve`` maps ``name:port`` to addresses (``names_to_resolve`` lists the names); hosts that
     are not in it are left out.  ``None`` keeps names as they are.  Limits of the process are shared
     out among the ``workers``.  ``log_directory`` is where access logs without a path go.
+    ``certificates`` reads certificates; without it their references stand for them.
     """
     where = source or Source()
     can = capabilities or Capabilities()
     open_ended = config.mode != "file"
+    tls = TlsCompiler(where, slots, can, certificates or UnreadCertificates())
     try:
-        clusters = ClusterCompiler(where, slots, can, resolve, workers).compile(
+        clusters = ClusterCompiler(where, slots, can, resolve, workers, tls).compile(
             config.cluster_manager
         )
         routes = RouteCompiler(
@@ -57,6 +62,7 @@ def compile_snapshot(
                 workers=workers,
                 log_directory=log_directory,
                 open_ended=open_ended,
+                tls=tls,
             ).compile(server, path)
         slots.slot(DOWNSTREAM, proxy="global")
     except MemoryError as error:

@@ -4,12 +4,15 @@ from collections.abc import Callable, Collection
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import structs
+
 from pymosn import snapshot
 from pymosn.config import model
 from pymosn.config.address import parse_listen, parse_network, parse_ports
 from pymosn.config.clusters import Resolved, is_name, worker_share
 from pymosn.config.source import Source
 from pymosn.config.support import Capabilities, upstream_protocol
+from pymosn.config.tls import TlsCompiler
 from pymosn.config.values import Duration
 from pymosn.observe.metrics import DOWNSTREAM, SlotTable
 
@@ -31,6 +34,10 @@ _NETWORKS: Final = ("tcp", "udp", "unix")
 _DEVICES: Final = MappingProxyType({"/dev/stdout": "stdout", "/dev/stderr": "stderr"})
 
 
+Filters = list[snapshot.HttpProxy | snapshot.TcpProxy]
+_CLIENT_CERT: Final = ("", "sanitize", "forward", "append", "set")
+
+
 class ListenerCompiler:
     """Compiles the listeners of one server."""
 
@@ -46,6 +53,7 @@ class ListenerCompiler:
         workers: int,
         log_directory: str,
         open_ended: bool,
+        tls: TlsCompiler,
     ) -> None:
         """``check_cluster`` raises when no cluster has the name; its second argument is a path."""
         self.source = source
@@ -57,6 +65,7 @@ class ListenerCompiler:
         self.workers = workers
         self.log_directory = log_directory
         self.open_ended = open_ended
+        self.tls = tls
         self._names: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
 
@@ -88,12 +97,14 @@ class ListenerCompiler:
                 self._addresses, f"{protocol} {address}", f"{path}.address", "address"
             )
         idle = listener.connection_idle_timeout
+        filters = self._filters(listener, path)
+        tls = self._tls(listener, filters, name, path)
         return snapshot.Listener(
             name=name,
             address=address,
             bind=listener.bind_port,
             type=listener.type,
-            filters=self._filters(listener, path),
+            filters=_with_client_cert(filters) if tls is not None else filters,
             stream_filters=[
                 snapshot.StreamFilter(type=f.type, config=f.config)
                 for f in listener.stream_filters
@@ -102,9 +113,21 @@ class ListenerCompiler:
             access_logs=self._access_logs(listener.access_logs, name, f"{path}.access_logs"),
             idle_timeout=DEFAULT_IDLE_TIMEOUT if idle is None else max(0.0, idle.seconds),
             max_connections=worker_share(listener.max_connections, self.workers),
+            tls=tls,
             backlog=listener.backlog,
             stats_slot=self.slots.slot(DOWNSTREAM, listener=name),
         )
+
+    def _tls(
+        self, listener: model.Listener, filters: Filters, name: str, path: str
+    ) -> snapshot.TlsServer | None:
+        if not self.can.tls:
+            return None
+        protocols: list[str] = []
+        for item in filters:
+            if isinstance(item, snapshot.HttpProxy):
+                protocols = item.protocols
+        return self.tls.server(listener, name, protocols, path)
 
     def _address(self, listener: model.Listener, network: str, path: str) -> str:
         where = f"{path}.address"
@@ -131,9 +154,7 @@ class ListenerCompiler:
             message = f"another listener has this {what}: {where}"
             raise self.source.error(path, message, found=value.rpartition(" ")[2])
 
-    def _filters(
-        self, listener: model.Listener, path: str
-    ) -> list[snapshot.HttpProxy | snapshot.TcpProxy]:
+    def _filters(self, listener: model.Listener, path: str) -> Filters:
         chains = listener.filter_chains
         if len(chains) != 1:
             raise self.source.error(
@@ -146,7 +167,7 @@ class ListenerCompiler:
             message = "tls_context and tls_context_set cannot stand together"
             raise self.source.error(f"{path}.filter_chains[0]", message)
         usable = {index for index, _ in self.can.filters_of(listener)}
-        compiled: list[snapshot.HttpProxy | snapshot.TcpProxy] = []
+        compiled: Filters = []
         for index, network_filter in enumerate(chains[0].filters):
             where = f"{path}.filter_chains[0].filters[{index}].config"
             config = network_filter.config
@@ -171,6 +192,7 @@ class ListenerCompiler:
             raise self.source.error(
                 f"{path}.router_config_name", "no router has this name", found=router
             )
+        self._check_client_cert(proxy.extend_config, path)
         return snapshot.HttpProxy(
             protocols=self.can.protocols_of(proxy),
             upstream_protocol=upstream_protocol(
@@ -184,6 +206,13 @@ class ListenerCompiler:
             fallback=proxy.fallback_for_unknown_protocol,
             retry_buffer_bytes=int(proxy.retry_buffer_bytes),
         )
+
+    def _check_client_cert(self, extend: model.ExtendConfig | None, path: str) -> None:
+        found = (extend or model.ExtendConfig()).http1_options().forward_client_cert
+        if found not in _CLIENT_CERT:
+            where = f"{path}.extend_config.Http1.forward_client_cert"
+            expected = ", ".join(_CLIENT_CERT[1:])
+            raise self.source.error(where, "is not known", found=found, expected=expected)
 
     def _tcp_proxy(
         self, proxy: model.StreamProxyConfig, listener: model.Listener, path: str
@@ -282,6 +311,18 @@ def check_log_format(text: str) -> None:
         raise ValueError(f"has no second % for the one at character {start + 1}")
 
 
+def _with_client_cert(filters: Filters) -> Filters:
+    """Clients behind TLS cannot claim a certificate in a header, unless that is allowed."""
+    result: Filters = []
+    for item in filters:
+        if isinstance(item, snapshot.HttpProxy) and not item.http1.forward_client_cert:
+            http1 = structs.replace(item.http1, forward_client_cert="sanitize")
+            result.append(structs.replace(item, http1=http1))
+        else:
+            result.append(item)
+    return result
+
+
 def _http1(extend: model.ExtendConfig | None) -> snapshot.Http1Options:
     """Return the options under ``Http1``, or those of the flat form."""
     options = (extend or model.ExtendConfig()).http1_options()
@@ -296,6 +337,7 @@ def _http1(extend: model.ExtendConfig | None) -> snapshot.Http1Options:
         via=options.via,
         request_id=options.request_id,
         server_name=options.server_name,
+        forward_client_cert=options.forward_client_cert,
     )
 
 

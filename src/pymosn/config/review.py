@@ -6,6 +6,7 @@ from pymosn.config import model
 from pymosn.config.address import parse_endpoint
 from pymosn.config.settings import LEVELS
 from pymosn.config.source import Finding, Source
+from pymosn.config.tls import weak_ciphers
 
 _MATCH_KINDS: Final = ("prefix", "path", "regex", "variables", "dsl_expressions")
 
@@ -17,6 +18,7 @@ def review(config: model.MosnConfig, source: Source) -> list[Finding]:
         review_of.server(server, f"$.servers[{s}]")
     for i, cluster in enumerate(config.cluster_manager.clusters):
         review_of.cluster(cluster, f"$.cluster_manager.clusters[{i}]")
+    review_of.tls(config.cluster_manager.tls_context, "$.cluster_manager.tls_context")
     review_of.unreached()
     return review_of.findings
 
@@ -60,8 +62,23 @@ class _Review:
             if address in seen:
                 self._warn(f"{path}.hosts[{i}]", "repeats the address of an earlier host; skipped")
             seen.add(address)
+        self.tls(cluster.tls_context, f"{path}.tls_context")
         if len(cluster.circuit_breakers) > 1:
             self._warn(f"{path}.circuit_breakers", "only the first entry counts")
+
+    def tls(self, context: model.TlsContext | None, path: str) -> None:
+        """Warn of what makes TLS weaker than it is by default."""
+        if context is None or not context.status:
+            return
+        weak = weak_ciphers(context.cipher_suites)
+        if weak:
+            self._warn(f"{path}.cipher_suites", f"has weak suites: {', '.join(weak)}")
+        if context.min_version.lower() in ("tlsv1_0", "tlsv1_1"):
+            self._warn(f"{path}.min_version", "allows versions of TLS that are broken")
+        if context.insecure_skip:
+            self._warn(f"{path}.insecure_skip", "lets anybody pose as the server")
+        if context.fall_back:
+            self._warn(f"{path}.fall_back", "lets anybody in between switch TLS off")
 
     def unreached(self) -> None:
         """Warn of the routes that no request gets to."""
@@ -79,6 +96,10 @@ class _Review:
 
     def _listener(self, listener: model.Listener, path: str) -> None:
         for c, chain in enumerate(listener.filter_chains):
+            where = f"{path}.filter_chains[{c}]"
+            self.tls(chain.tls_context, f"{where}.tls_context")
+            for i, context in enumerate(chain.tls_context_set):
+                self.tls(context, f"{where}.tls_context_set[{i}]")
             for f, network_filter in enumerate(chain.filters):
                 config = network_filter.config
                 if isinstance(config, model.ProxyConfig) and not config.router_config_name:

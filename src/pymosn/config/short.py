@@ -17,7 +17,7 @@ from pymosn.config.short_model import (
     ShortTls,
 )
 from pymosn.config.short_routes import RouteExpander
-from pymosn.config.short_targets import TargetTable
+from pymosn.config.short_targets import TargetTable, tls_context
 from pymosn.config.source import Origin, Source
 
 
@@ -104,6 +104,8 @@ class _ListenerExpander:
         if not given or ("tcp" in given and len(given) > 1):
             message = f"{' and '.join(given)} cannot stand together" if given else "serves nothing"
             raise self.source.error(path, message, expected="to, routes or tcp")
+        written = short.tls if isinstance(short.tls, list) else [short.tls] if short.tls else []
+        contexts = [self._server_tls(tls, f"{path}.tls") for tls in written]
         log = self.access_log if short.access_log is None else short.access_log
         self.server.listeners.append(
             model.Listener(
@@ -114,11 +116,13 @@ class _ListenerExpander:
                 access_logs=self._access_logs(log, f"{place}.access_logs[0]", path),
                 filter_chains=[
                     model.FilterChain(
-                        tls_context=_server_tls(short.tls),
+                        tls_context=contexts[0] if len(contexts) == 1 else None,
+                        tls_context_set=contexts if len(contexts) > 1 else [],
                         filters=[self._filter(short, name, path)],
                     )
                 ],
                 stream_filters=self._stream_filters(short.filters, f"{path}.filters"),
+                inspector=any(tls.plain for tls in written),
                 connection_idle_timeout=short.idle_timeout,
                 max_connections=short.max_connections,
                 backlog=short.backlog,
@@ -166,6 +170,16 @@ class _ListenerExpander:
             ]
         return [model.AccessLog(log_path="stdout" if log is True else log)]
 
+    def _server_tls(self, tls: ShortTls, path: str) -> model.TlsContext:
+        if tls.client_cert not in (True, False, "optional"):
+            expected = "true, false or optional"
+            where = f"{path}.client_cert"
+            raise self.source.error(where, "is not known", found=tls.client_cert, expected=expected)
+        context = tls_context(tls)
+        context.verify_client = bool(tls.client_cert)
+        context.require_client_cert = tls.client_cert is True
+        return context
+
     def _stream_filters(
         self, filters: list[str | dict[str, Any]], path: str
     ) -> list[model.StreamFilter]:
@@ -184,21 +198,6 @@ class _ListenerExpander:
 
     def _note(self, place: str, path: str) -> None:
         self.source.origins[place] = Origin(self.source.file, path, exact=False)
-
-
-def _server_tls(tls: ShortTls | None) -> model.TlsContext | None:
-    if tls is None:
-        return None
-    return model.TlsContext(
-        status=True,
-        cert_chain=tls.cert,
-        private_key=tls.key,
-        ca_cert=tls.ca,
-        server_name=tls.server_name,
-        verify_client=tls.client_cert,
-        require_client_cert=tls.client_cert,
-        alpn=",".join(tls.alpn),
-    )
 
 
 def _admin(admin: str | int, source: Source) -> model.Admin | None:

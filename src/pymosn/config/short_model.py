@@ -26,12 +26,23 @@ class ShortTls(Section):
     """CA certificates that the peer is verified with."""
     server_name: str = ""
     """Clusters: the name to send and verify."""
-    client_cert: bool = False
-    """Listeners: clients must have a certificate."""
+    client_cert: bool | str = False
+    """Listeners: clients must have a certificate of ``ca``; ``optional``: it is verified if there
+    is one."""
+    peer_names: list[str] = field(default_factory=list)
+    """One of these URI or DNS names must be in the peer's certificate."""
     insecure: bool = False
     """Clusters: do not verify. For tests only."""
     alpn: list[str] = field(default_factory=list)
-    """Protocols offered."""
+    """Protocols offered; default: what the listener tells apart."""
+    min_version: str = ""
+    """``1.2`` (default) or ``1.3``; ``1.0`` and ``1.1`` are broken."""
+    ciphers: list[str] = field(default_factory=list)
+    """Cipher suites in order of preference; default: those with ECDHE and AEAD."""
+    ocsp: str = ""
+    """Listeners: a file with the OCSP response (DER) to staple."""
+    plain: bool = False
+    """Listeners: plain text is served on the same port."""
 
 
 class ShortAccessLog(Section):
@@ -191,8 +202,8 @@ class ShortServing(Section):
     """Default ``retries`` of the routes."""
     protocol: str = "Http1"
     """What clients speak."""
-    tls: ShortTls | None = None
-    """TLS."""
+    tls: ShortTls | list[ShortTls] | None = None
+    """TLS; of several, the client's SNI chooses the one with such a certificate, else the first."""
     access_log: str | bool | ShortAccessLog | None = None
     """Access log; false: none."""
     filters: list[str | dict[str, Any]] = field(default_factory=list)
@@ -281,7 +292,7 @@ class ShortCluster(Section):
     health_check: ShortHealthCheck | None = None
     """Active health checks."""
     tls: bool | ShortTls = False
-    """TLS towards the hosts."""
+    """TLS towards the hosts; so does a host written ``https://name``."""
     slow_start: Duration = Duration(0)
     """A new host has its full share after so long."""
 

@@ -48,7 +48,8 @@ class TargetTable:
             self._host(host, hosts_path if isinstance(written, str) else f"{hosts_path}[{i}]")
             for i, host in enumerate(short.hosts)
         ]
-        self._add(self._cluster(name, short, hosts, path), path)
+        secure = [_is_https(h.address if isinstance(h, ShortHost) else h) for h in short.hosts]
+        self._add(_secured(self._cluster(name, short, hosts, path), secure), path)
 
     def find(self, target: str, path: str) -> str:
         """Return the cluster that ``target`` names, or one made for the address it is."""
@@ -68,9 +69,14 @@ class TargetTable:
     def made(self, targets: list[str], paths: list[str]) -> str:
         """Return the cluster made of addresses."""
         hosts = [self._host(target, path) for target, path in zip(targets, paths, strict=True)]
-        name = ",".join(host.address for host in hosts)
+        secure = [_is_https(target) for target in targets]
+        name = ",".join(
+            f"https://{host.address}" if https else host.address
+            for host, https in zip(hosts, secure, strict=True)
+        )
         if name not in self.clusters:
-            self._add(self._cluster(name, ShortCluster(), hosts, paths[0]), paths[0])
+            cluster = self._cluster(name, ShortCluster(), hosts, paths[0])
+            self._add(_secured(cluster, secure), paths[0])
         return name
 
     def _add(self, cluster: model.Cluster, path: str) -> None:
@@ -121,7 +127,7 @@ class TargetTable:
             if limits
             else [],
             health_check=_health_check(name, short.health_check),
-            tls_context=client_tls(short.tls),
+            tls_context=tls_context(short.tls) if short.tls is not False else None,
             slow_start=model.SlowStart(mode="duration", slow_start_duration=short.slow_start)
             if short.slow_start > 0
             else None,
@@ -146,16 +152,14 @@ def looks_like_address(target: str) -> bool:
 def parse_target(text: str) -> str:
     """Return the address that a target stands for; raise ``ValueError`` with the reason.
 
-    A target is ``host:port``, ``http://host[:port]`` or ``unix:/path``.
+    A target is ``host:port``, ``http://host[:port]``, ``https://host[:port]`` or ``unix:/path``.
     """
     if text.startswith("unix:"):
         return parse_unix(text)
     if "://" not in text:
         return parse_endpoint(text)
     parts = urlsplit(text)
-    if parts.scheme == "https":
-        raise ValueError("TLS towards upstreams (https) is not supported yet")
-    if parts.scheme not in ("http", "tcp"):
+    if parts.scheme not in ("http", "https", "tcp"):
         raise ValueError(f"{parts.scheme}:// is not supported")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ValueError("an address has no path; use rewrite to change the request's")
@@ -163,27 +167,47 @@ def parse_target(text: str) -> str:
         raise ValueError("an address has no user name")
     if not parts.netloc:
         raise ValueError("has no host")
-    default_port = 80 if parts.scheme == "http" else None
+    default_port = {"http": 80, "https": 443}.get(parts.scheme)
     if not parse_host_port(parts.netloc, default_port=default_port).host:
         raise ValueError("has no host")
     return parse_endpoint(parts.netloc, default_port=default_port)
 
 
-def client_tls(tls: bool | ShortTls) -> model.TlsContext | None:
-    """Return the TLS context of a cluster."""
-    if tls is False:
-        return None
-    if tls is True:
-        return model.TlsContext(status=True)
+def tls_context(tls: bool | ShortTls) -> model.TlsContext:
+    """Return the TLS context of a cluster, or what a listener's has in common with it."""
+    if isinstance(tls, bool):
+        return model.TlsContext(status=tls)
+    version = tls.min_version
     return model.TlsContext(
         status=True,
+        type="sni_verify" if tls.peer_names else "",
         server_name=tls.server_name,
         ca_cert=tls.ca,
         cert_chain=tls.cert,
         private_key=tls.key,
+        ocsp_staple=tls.ocsp,
         insecure_skip=tls.insecure,
         alpn=",".join(tls.alpn),
+        cipher_suites=":".join(tls.ciphers),
+        min_version=f"tlsv{version.replace('.', '_')}" if version else "",
+        extend_verify={"match_subject_alt_names": tls.peer_names} if tls.peer_names else {},
     )
+
+
+def _is_https(target: str) -> bool:
+    return target.startswith("https://")
+
+
+def _secured(cluster: model.Cluster, secure: list[bool]) -> model.Cluster:
+    """Return the cluster with TLS towards the hosts that were written with ``https``.
+
+    With a ``tls`` of its own, the cluster speaks it with all of them.
+    """
+    if cluster.tls_context is None and any(secure):
+        cluster.tls_context = model.TlsContext(status=True)
+        for host, https in zip(cluster.hosts, secure, strict=True):
+            host.tls_disable = not https
+    return cluster
 
 
 def _asks_dns(address: str) -> bool:

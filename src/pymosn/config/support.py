@@ -39,7 +39,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     balancers: frozenset[str] = frozenset(
         {"LB_RANDOM", "LB_ROUNDROBIN", "LB_WEIGHTED_ROUNDROBIN", "LB_LEAST_REQUEST"}
     )
-    tls: bool = False
+    tls: bool = True
+    sds: bool = False
     health_checks: bool = False
     subsets: bool = False
     slow_start: bool = False
@@ -78,6 +79,9 @@ class Capabilities(Struct, frozen=True, kw_only=True):
         chain = listener.filter_chains[0] if listener.filter_chains else model.FilterChain()
         if not self.tls and not listener.inspector and any(tls_contexts(chain)):
             return "TLS is not supported yet"
+        contexts = list(tls_contexts(chain))
+        if not self.sds and contexts and all(c.sds_source is not None for c in contexts):
+            return "certificates from SDS are not supported yet"
         if not self.filters_of(listener):
             troubles = dict.fromkeys(self._filter_trouble(f) for f in chain.filters)
             return "; ".join(troubles) or "it has no network filter"
@@ -86,7 +90,9 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     def cluster_needs_tls(self, cluster: model.Cluster, manager: model.ClusterManager) -> bool:
         """Whether a cluster asks for TLS that cannot be spoken yet."""
         context = manager.tls_context if cluster.cluster_manager_tls else cluster.tls_context
-        return not self.tls and context is not None and context.status
+        if context is None or not context.status:
+            return False
+        return not self.tls or (not self.sds and context.sds_source is not None)
 
     def _filter_trouble(self, network_filter: model.NetworkFilter) -> str:
         if network_filter.type not in self.network_filters:
@@ -194,6 +200,12 @@ class _Report:
             self._network_filter(network_filter, f"{path}.filter_chains[0].filters[{i}]")
         if any(tls_contexts(chain)) and not self.can.tls:
             self._add(f"{path}.inspector", "TLS is not supported yet; only plain text is accepted")
+        written = [(chain.tls_context, "tls_context")]
+        for i, item in enumerate(chain.tls_context_set):
+            written.append((item, f"tls_context_set[{i}]"))
+        for context, key in written:
+            if context is not None and context.status:
+                self.tls_context(context, f"{path}.filter_chains[0].{key}")
         for i, stream_filter in enumerate(listener.stream_filters):
             if not self.can.has_stream_filter(stream_filter.type):
                 self._add(
@@ -212,6 +224,16 @@ class _Report:
                 self._add(
                     f"{path}.access_logs[{i}]", "syslog is not supported yet; nothing is logged"
                 )
+
+    def tls_context(self, context: model.TlsContext, path: str) -> None:
+        if context.type not in ("", "sni_verify"):
+            message = f"the extension {context.type} is not supported yet; it does nothing"
+            self._add(f"{path}.type", message)
+        if context.sds_source is not None and not self.can.sds:
+            message = "certificates from SDS are not supported yet; this context is left out"
+            self._add(f"{path}.sds_source", message)
+        if context.callbacks:
+            self._add(f"{path}.callbacks", "callbacks of SDS are not supported yet")
 
     def route(self, route: model.Route, path: str) -> None:
         if route.request_mirror_policies is not None and route.request_mirror_policies.cluster:
@@ -234,8 +256,11 @@ class _Report:
             self._add(f"{path}.lb_type", message)
         if self.can.cluster_needs_tls(cluster, manager):
             key = "cluster_manager_tls" if cluster.cluster_manager_tls else "tls_context"
-            message = "TLS is not supported yet; hosts that need it are left out"
+            what = "certificates from SDS are" if self.can.tls else "TLS is"
+            message = f"{what} not supported yet; hosts that need it are left out"
             self._add(f"{path}.{key}", message)
+        elif cluster.tls_context is not None and cluster.tls_context.status:
+            self.tls_context(cluster.tls_context, f"{path}.tls_context")
         check = cluster.health_check
         if check is not None and check.service_name and not self.can.health_checks:
             self._add(f"{path}.health_check", "health checks are not supported yet")

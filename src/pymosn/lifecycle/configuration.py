@@ -7,6 +7,7 @@ snapshot of it, as often as the addresses of its hosts change.
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from pymosn.config.certificates import Certificates, Facts
 from pymosn.config.compile import compile_snapshot
 from pymosn.config.load import LoadedConfig, load_config
 from pymosn.config.settings import ServerSettings, server_settings
@@ -14,7 +15,7 @@ from pymosn.config.source import Finding
 from pymosn.config.support import Capabilities
 from pymosn.extension.registry import Registry
 from pymosn.observe.metrics import SlotTable
-from pymosn.snapshot import Snapshot
+from pymosn.snapshot import Snapshot, TlsContext
 
 Loader = Callable[[], LoadedConfig]
 
@@ -25,12 +26,17 @@ class Configuration:
     def __init__(self, loaded: LoadedConfig) -> None:
         """Raises ``ConfigError`` when a setting is wrong."""
         self.loaded = loaded
+        self.certificates = Certificates(OpenSslChecks())
         self.settings: ServerSettings = server_settings(loaded.config, source=loaded.source)
 
     @property
     def findings(self) -> list[Finding]:
         """Warnings, and the parts that have no effect yet."""
         return self.loaded.findings
+
+    def with_fresh_certificates(self) -> "Configuration":
+        """Return the same configuration that has yet to read its certificates."""
+        return Configuration(self.loaded)
 
     def compile(
         self,
@@ -45,16 +51,40 @@ class Configuration:
         ``resolved`` maps the ``name:port`` of hosts to addresses; hosts without are left out.
         ``workers`` overrules the settings, if it is not 0.
         """
+        self.certificates.used.clear()
         return compile_snapshot(
             self.loaded.config,
             table,
             resolved,
             source=self.loaded.source,
             capabilities=self.loaded.capabilities,
+            certificates=self.certificates,
             workers=workers or self.settings.workers,
             log_directory=self.settings.access_log_directory,
             version=version,
         )
+
+
+class OpenSslChecks:
+    """Looks into certificates; loads OpenSSL when there are some."""
+
+    def pair(self, chain: str, key: str) -> Facts:
+        """Return the facts of a certificate; raises ``ValueError`` when its key is another's."""
+        from pymosn.network.tls import read_certificate  # noqa: PLC0415  takes megabytes
+
+        return read_certificate(chain, key)
+
+    def authorities(self, text: str) -> None:
+        """Raise ``ValueError`` when a text has no CA certificates."""
+        from pymosn.network.tls import read_authorities  # noqa: PLC0415  takes megabytes
+
+        read_authorities(text)
+
+    def context(self, context: TlsContext) -> None:
+        """Raise ``ValueError`` when TLS cannot be spoken as ``context`` says."""
+        from pymosn.network.tls import check_context  # noqa: PLC0415  takes megabytes
+
+        check_context(context)
 
 
 def capabilities_of(registry: Registry) -> Capabilities:

@@ -115,6 +115,11 @@ class Crew:
         for worker in [*self.workers.values(), *self.leaving]:
             worker.set_log(level, enabled)
 
+    def use_ticket_keys(self, keys: list[bytes]) -> None:
+        """Make all workers use these keys for TLS session tickets."""
+        for worker in [*self.workers.values(), *self.leaving]:
+            worker.use_ticket_keys(keys)
+
     async def drain(self, within: float) -> bool:
         """Let all workers finish; after ``within`` seconds stop them.
 

@@ -76,6 +76,8 @@ class Worker:
                 self._apply(message, fds)
             case messages.UpdateHosts():
                 self._runtime.update_hosts(message.cluster, message.hosts)
+            case messages.TicketKeys():
+                self._runtime.use_ticket_keys(message.keys)
             case messages.StatusRequest():
                 self._channel.send(self._status(message.number))
             case messages.Drain():
@@ -96,6 +98,7 @@ class Worker:
             self.loop.stop()
             return
         self._start = start
+        self._runtime.use_ticket_keys(start.ticket_keys)
         try:
             self._log = ErrorLog(start.log_path, start.log_level, as_json=start.log_json)
         except OSError as error:

@@ -33,6 +33,8 @@ class Start(Struct, frozen=True, tag="start"):
     """Seconds that an orphan gives its last exchanges."""
     stats_slot: int = 0
     """First slot of the worker's own metric set."""
+    ticket_keys: list[bytes] = field(default_factory=list)
+    """Secret; see ``TicketKeys``."""
 
 
 class Apply(Struct, frozen=True, tag="apply"):
@@ -75,13 +77,21 @@ class SetLog(Struct, frozen=True, tag="log"):
     enabled: bool = True
 
 
+class TicketKeys(Struct, frozen=True, tag="tickets"):
+    """Encrypt TLS session tickets with the first of these keys, and accept those of all."""
+
+    keys: list[bytes]
+
+
 class StatusRequest(Struct, frozen=True, tag="status?"):
     """Answered by a ``Status`` with the same number."""
 
     number: int
 
 
-Command = Start | Apply | UpdateHosts | Drain | Stop | ReopenLogs | SetLog | StatusRequest
+Command = (
+    Start | Apply | UpdateHosts | Drain | Stop | ReopenLogs | SetLog | TicketKeys | StatusRequest
+)
 
 
 class Hello(Struct, frozen=True, tag="hello"):

@@ -160,6 +160,10 @@ class WorkerProcess:
         """Change the level of the worker's error log (empty: as it is), or silence it."""
         self._send(messages.SetLog(level, enabled))
 
+    def use_ticket_keys(self, keys: list[bytes]) -> None:
+        """Make the worker use these keys for TLS session tickets."""
+        self._send(messages.TicketKeys(keys))
+
     async def status(self) -> messages.Status | None:
         """Ask the worker how it is; None when it does not answer soon."""
         self._next_status += 1

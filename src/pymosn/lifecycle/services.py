@@ -15,6 +15,7 @@ from pymosn.lifecycle.sockets import BindError
 from pymosn.lifecycle.states import State
 from pymosn.network.address import split
 from pymosn.observe.log import describe_exception
+from pymosn.observe.metrics import GAUGE
 from pymosn.observe.processes import add_meta, add_process_metrics, add_runtime_metrics
 from pymosn.observe.sinks import CONTENT_TYPE, Exclusions, Metrics
 
@@ -107,6 +108,10 @@ class Administered:
         if supervisor.configuration.settings.metrics.flush_mosn:
             addresses = [item["address"] for item in supervisor.listeners()]
             add_meta(families, self.version(), self.state(), addresses)
+        for used in supervisor.configuration.certificates.used:
+            names = ",".join(used.facts.names[:3])
+            labels = {used.owner: used.name, "certificate": names, "key": used.facts.key_type}
+            families.add("tls_certificate_not_after_seconds", GAUGE, labels, used.facts.not_after)
         if sink.runtime_metrics:
             add_runtime_metrics(families)
         if sink.process_metrics:

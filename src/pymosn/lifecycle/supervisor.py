@@ -27,6 +27,7 @@ from pymosn.lifecycle.crew import Crew, Serving
 from pymosn.lifecycle.logs import LogKeeper
 from pymosn.lifecycle.process import WorkerError
 from pymosn.lifecycle.resolver import Resolver, lookups
+from pymosn.lifecycle.secrets import CHECK_SECONDS, CertificateWatch, TicketKeyRing
 from pymosn.lifecycle.services import Services
 from pymosn.lifecycle.sockets import BindError, ListeningSockets, key
 from pymosn.lifecycle.states import State
@@ -84,6 +85,7 @@ class Supervisor:
         self._services: Services
         self._logs: LogKeeper
         self._resolver: Resolver
+        self._ticket_keys = TicketKeyRing()
         self._control: ControlServer | None = None
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -212,6 +214,7 @@ class Supervisor:
         self.state = State.RUNNING
         self._report_ready()
         self._spawn(self._housekeeping())
+        self._spawn(self._keep_secrets())
         gc.collect()
         gc.freeze()
 
@@ -240,6 +243,7 @@ class Supervisor:
             orphan_timeout=self.options.orphan_timeout,
             drain_timeout=self.options.drain_time,
             stats_slot=self._stats_slot,
+            ticket_keys=self._ticket_keys.keys,
         )
 
     def _level(self) -> str:
@@ -396,6 +400,23 @@ class Supervisor:
             ticks += 1
             if ticks % 5 == 0:
                 await self._logs.roll()
+
+    async def _keep_secrets(self) -> None:
+        """Watch the certificates' files, and rotate the keys of session tickets."""
+        watch = CertificateWatch(
+            self.log, lambda: self.configuration.certificates, self._renew_certificates
+        )
+        while True:
+            await watch.check()
+            if self._ticket_keys.rotate_if_due():
+                self.crew.use_ticket_keys(self._ticket_keys.keys)
+            await asyncio.sleep(CHECK_SECONDS)
+
+    async def _renew_certificates(self) -> None:
+        """Serve the same configuration with what its certificates' files now hold."""
+        async with self._changing:
+            if self.state == State.RUNNING:
+                await self._change_to(self.configuration.with_fresh_certificates())
 
     def _spawn(self, coroutine: Any) -> None:
         task = asyncio.ensure_future(coroutine)

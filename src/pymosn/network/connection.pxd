@@ -2,10 +2,11 @@ cimport cython
 
 from pymosn.buffer cimport OutputQueue
 from pymosn.network.reactor cimport Reactive, Reactor, Source, Timer
+from pymosn.network.secure cimport TlsLayer
 
 cdef unsigned int _EDGE_EVENTS, _HANGUP, _BROKEN, _OUT, _ERROR
 cdef Py_ssize_t _READ_SIZE, _HIGH_WATER, _LOW_WATER
-cdef int _READS_IN_A_ROW, _EAGAIN, _ECONNRESET
+cdef int _READS_IN_A_ROW, _EAGAIN, _ECONNRESET, _ETIMEDOUT, _WAITING, _DONE
 cdef Handler _NOBODY
 
 
@@ -30,6 +31,7 @@ cdef class Connection(Source):
     cdef Reactor _reactor
     cdef public Handler handler
     cdef readonly bytes peer
+    cdef readonly TlsLayer tls
     cdef Transfer outgoing
     cdef Transfer incoming
     cdef readonly OutputQueue output
@@ -43,6 +45,7 @@ cdef class Connection(Source):
     cdef bint above_high_water, _write_shut, _bulk, _gathers
 
     cdef void open(self, int fd, bint connecting)
+    cdef void start_tls(self, TlsLayer layer)
     cdef int write(self, bytes data) except -1
     cdef bint written(self) noexcept
     cdef void gather(self)
@@ -73,6 +76,12 @@ cdef class Connection(Source):
     cdef void _settle(self)
     @cython.locals(reads=int, size=Py_ssize_t, data=bytes, handler=Handler, transfer=Transfer)
     cdef void _read(self)
+    @cython.locals(tls=TlsLayer, count=Py_ssize_t, final=bint, handler=Handler)
+    cdef void _flush_tls(self)
+    @cython.locals(tls=TlsLayer, reads=int, size=Py_ssize_t, data=bytes, handler=Handler)
+    cdef void _read_tls(self)
+    @cython.locals(result=int, handler=Handler)
+    cdef void _shake(self, TlsLayer tls)
     @cython.locals(handler=Handler)
     cdef void _read_nothing(self, int error)
     @cython.locals(error=int, handler=Handler)

@@ -3,7 +3,7 @@
 The seam to whoever owns the connection is ``Handler``: ``on_connected``, ``on_data(bytes)``,
 ``on_eof``, ``on_drained``, ``on_closed``.  A write is queued and leaves with one system call when
 the event under way has been handled, so head and body go out together.  An idle connection holds
-no buffer.  Knows no protocol.
+no buffer.  Knows no protocol, and of TLS that there may be a layer in between (secure.py).
 """
 
 import errno
@@ -22,6 +22,7 @@ from pymosn.network.reactor import (
     Source,
     Timer,
 )
+from pymosn.network.secure import DONE, WAITING, TlsLayer
 
 READ_SIZE: Final = 65536
 READS_IN_A_ROW: Final = 8
@@ -43,13 +44,16 @@ _HIGH_WATER = HIGH_WATER
 _LOW_WATER = LOW_WATER
 _EAGAIN = errno.EAGAIN
 _ECONNRESET = errno.ECONNRESET
+_ETIMEDOUT = errno.ETIMEDOUT
+_WAITING = WAITING
+_DONE = DONE
 
 
 class Handler(Reactive):
     """Owns a connection and is told what happens to it.  The base ignores everything."""
 
     def on_connected(self) -> None:
-        """The connection that ``dial`` began is established."""
+        """The connection is established: that of a client, or one with TLS after its handshake."""
 
     def on_data(self, data: bytes) -> None:
         """Bytes arrived.  Not called while reading is paused."""
@@ -96,6 +100,7 @@ class Connection(Source):
     _reactor: "Reactor"
     handler: "Handler"
     peer: bytes
+    tls: "TlsLayer | None"
     outgoing: "Transfer | None"
     incoming: "Transfer | None"
     output: "OutputQueue"
@@ -130,6 +135,17 @@ class Connection(Source):
         """Take over ``fd``; raises ``OSError`` when it cannot be watched."""
         self.connecting = connecting
         self._reactor.add(self, fd, _EDGE_EVENTS)
+
+    def start_tls(self, layer: TlsLayer) -> None:
+        """Speak TLS from the first byte on; call it right after ``open``.
+
+        ``on_connected`` follows the handshake, which does not mind ``pause_reading``.  What is
+        written before waits.
+        """
+        self.tls = layer
+        if layer.timeout > 0:
+            self._linger_timer = Timer()
+            self._reactor.arm(self._linger_timer, self, layer.timeout)
 
     def write(self, data: bytes) -> bool:
         """Queue ``data``; returns False when the writer should pause until ``on_drained``."""
@@ -192,6 +208,8 @@ class Connection(Source):
             return
         self.close_when_flushed = True
         if self.output.size == 0:
+            if self.tls is not None and self.fd >= 0:
+                self.tls.end(self.fd)
             self._shut(0)
         elif not self.connecting:
             self._reactor.flush_soon(self)
@@ -238,11 +256,13 @@ class Connection(Source):
         if self.connecting:
             self._finish_connecting(events)
             return
-        if events & _OUT and (self.output.size > 0 or self.incoming is not None):
-            if self.output.size > 0:
+        if events & _OUT and (
+            self.output.size > 0 or self.incoming is not None or self.tls is not None
+        ):
+            if self.output.size > 0 or self.incoming is None:
                 self.flush()
             else:
-                transfer: Transfer = self.incoming  # type: ignore[assignment]  # as tested above
+                transfer: Transfer = self.incoming
                 transfer.sink_ready()
             if self.closed:
                 return
@@ -254,7 +274,7 @@ class Connection(Source):
                 return
         if events & ~_OUT:
             self.readable = True
-            if not self.paused:
+            if not self.paused or (self.tls is not None and self.tls.shaking):
                 self._read()
 
     def on_deferred(self) -> None:
@@ -263,6 +283,10 @@ class Connection(Source):
             self._read()
 
     def on_timer(self, timer: Timer) -> None:
+        if self.tls is not None and self.tls.shaking:
+            self.tls.report(self.peer)
+            self._shut(_ETIMEDOUT)
+            return
         if self.output.size > 0 and self.bytes_written != self._linger_progress:
             # The peer is still taking our reply.
             self._linger_progress = self.bytes_written
@@ -273,6 +297,9 @@ class Connection(Source):
     def flush(self) -> None:
         """Send queued output until the kernel takes no more."""
         if self.closed or self.connecting:
+            return
+        if self.tls is not None:
+            self._flush_tls()
             return
         if self._gathers:
             handler = self.handler
@@ -313,10 +340,43 @@ class Connection(Source):
             self._write_shut = True
             self._reactor.shutdown_write(self.fd)
 
+    def _flush_tls(self) -> None:
+        tls: TlsLayer = self.tls  # type: ignore[assignment]  # the caller has looked
+        if tls.shaking:
+            count = tls.push(self.fd)
+            if count < 0:
+                self._shut(-count)
+            return
+        if self._gathers:
+            handler = self.handler
+            handler.on_flush()
+            if self.closed:
+                return
+        while self.output.size > 0:
+            final = self.close_when_flushed or self.write_ended
+            count = tls.send(self.fd, self.output, final)
+            if count <= 0:
+                if count < 0:
+                    self._shut(-count)
+                return
+            self._sent(count)
+            if self.closed:
+                return
+        if self.write_ended or self.close_when_flushed:
+            tls.end(self.fd)
+        count = tls.push(self.fd)
+        if count > 0:
+            self._settle()
+        elif count < 0:
+            self._shut(-count)
+
     def _read(self) -> None:
         if self.outgoing is not None:
             transfer = self.outgoing
             transfer.source_ready()
+            return
+        if self.tls is not None:
+            self._read_tls()
             return
         reads = 0
         while self.readable and not self.paused and not self.closed and self.outgoing is None:
@@ -350,6 +410,67 @@ class Connection(Source):
                 self._reactor.defer(self)
                 return
 
+    def _read_tls(self) -> None:
+        tls: TlsLayer = self.tls  # type: ignore[assignment]  # the caller has looked
+        if tls.shaking:
+            self._shake(tls)
+            return
+        handler = self.handler
+        reads = 0
+        while self.readable and not self.paused and not self.closed:
+            if self.lingering:
+                data = self._reactor.discard(self.fd)
+            else:
+                data = tls.receive(self.fd, self._bulk)
+            if data is None:
+                self._read_nothing(self._reactor.io_error)
+                return
+            if self.lingering:
+                self._linger_left -= _READ_SIZE
+                if self._linger_left < 0:
+                    self._shut(0)
+                    return
+            else:
+                size = len(data)
+                self.bytes_read += size
+                self._bulk = size > 16384
+                if not tls.more and not self.hangup:
+                    self.readable = False
+                handler.on_data(data)
+                # The handler may have become another one: of what was detected, for example.
+                handler = self.handler
+            reads += 1
+            if reads >= _READS_IN_A_ROW and self.readable:
+                self._reactor.defer(self)
+                return
+
+    def _shake(self, tls: TlsLayer) -> None:
+        """Go on with the handshake."""
+        result = tls.handshake(self.fd)
+        while result == _WAITING and tls.more:
+            result = tls.handshake(self.fd)
+        if result == _WAITING and self.hangup:
+            result = tls.handshake(self.fd)
+        if result == _WAITING:
+            self.readable = False
+            return
+        if result < 0:
+            tls.report(self.peer)
+            self._shut(-result)
+            return
+        if self._linger_timer is not None:
+            self._reactor.cancel(self._linger_timer)
+            self._linger_timer = None
+        if result != _DONE:
+            self.tls = None
+        handler = self.handler
+        handler.on_connected()
+        if self.closed:
+            return
+        self._reactor.flush_soon(self)
+        if not self.paused:
+            self._read()
+
     def _read_nothing(self, error: int) -> None:
         self.readable = False
         if error == _EAGAIN:
@@ -375,6 +496,9 @@ class Connection(Source):
             self._shut(error)
             return
         self.connecting = False
+        if self.tls is not None:
+            self._shake(self.tls)
+            return
         handler = self.handler
         handler.on_connected()
         if not self.closed:

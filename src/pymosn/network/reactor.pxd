@@ -77,6 +77,9 @@ cdef class Reactor:
     cdef void cancel(self, Timer timer) noexcept
 
     cdef bytes receive(self, int fd, Py_ssize_t limit, bint bulk)
+    cdef Py_ssize_t fill_scratch(self, int fd) noexcept
+    cdef int peek_byte(self, int fd) noexcept
+    cdef Py_ssize_t send_memory(self, int fd, const unsigned char *data, Py_ssize_t size) noexcept
     cdef Py_ssize_t send(self, int fd, OutputQueue queue) noexcept
     cdef bytes discard(self, int fd)
 

@@ -608,6 +608,25 @@ cdef class Reactor:
         self.io_error = 0 if count == 0 else errno
         return None
 
+    cdef Py_ssize_t fill_scratch(self, int fd) noexcept:
+        """Read up to 64 KB into the scratch buffer: how many, 0 at the end of the stream, or
+        minus an errno.  The next read or gathered send overwrites them."""
+        cdef ssize_t count
+        while True:
+            count = recv(fd, self._scratch, SCRATCH, 0)
+            if count >= 0:
+                return count
+            if errno != EINTR:
+                return -errno
+
+    cdef int peek_byte(self, int fd) noexcept:
+        """Return the first byte that waits to be read, -1 when none does yet, -2 when none will."""
+        cdef unsigned char first
+        cdef ssize_t count = recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT)
+        if count == 1:
+            return first
+        return -1 if count < 0 and errno == EAGAIN else -2
+
     cdef bytes discard(self, int fd):
         """Read and drop up to 64 KB; same result convention as ``receive``."""
         cdef ssize_t count = recv(fd, self._scratch, SCRATCH, 0)
@@ -615,6 +634,19 @@ cdef class Reactor:
             return b"x"
         self.io_error = 0 if count == 0 else errno
         return None
+
+    cdef Py_ssize_t send_memory(
+            self, int fd, const unsigned char *data, Py_ssize_t size) noexcept:
+        """Send bytes that are nobody's object: those taken (0: try later) or minus an errno."""
+        cdef ssize_t count
+        while True:
+            count = c_send(fd, data, size, MSG_NOSIGNAL)
+            if count >= 0:
+                return count
+            if errno == EAGAIN:
+                return 0
+            if errno != EINTR:
+                return -errno
 
     cdef Py_ssize_t send(self, int fd, OutputQueue queue) noexcept:
         """Send what is queued with one system call; the bytes taken (0: try later) or minus an

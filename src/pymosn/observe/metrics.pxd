@@ -12,6 +12,7 @@ cdef Py_ssize_t _U_FAILURE_EJECT, _U_PENDING_OVERFLOW, _U_DURATION, _U_DURATION_
 cdef Py_ssize_t _U_SUCCESS, _U_FAILED, _U_LATE, _U_HEARTBEAT_FAILED
 cdef Py_ssize_t _C_CONNECTION_RETRY, _C_REQUEST_RETRY, _C_RETRY_OVERFLOW
 cdef Py_ssize_t _C_BYTES_READ, _C_BYTES_WRITE
+cdef Py_ssize_t _T_TOTAL, _T_RESUMED, _T_ERROR
 cdef Py_ssize_t _BUCKET_COUNT, _STATUS_COUNT
 
 
@@ -72,6 +73,15 @@ cdef class ClusterStats:
     cpdef void connection_retried(self) noexcept
     cpdef void retry_overflowed(self) noexcept
     cpdef void pending_overflowed(self) noexcept
+
+
+@cython.final
+cdef class TlsStats:
+    cdef Slots slots
+    cdef Py_ssize_t base
+
+    cpdef void handshake_done(self, bint resumed) noexcept
+    cpdef void handshake_failed(self) noexcept
 
 
 @cython.final

@@ -154,6 +154,16 @@ GRPC_METHOD: Final = Layout(
 """A method of a listener.  Methods become known as they are called, so these sets have no slots in
 the workers' segments (``observe.counted``)."""
 
+TLS: Final = Layout(
+    "tls",
+    (
+        ("handshake_total", COUNTER),
+        ("handshake_resumed", COUNTER),
+        ("handshake_error", COUNTER),
+    ),
+)
+"""Of a listener or of a cluster; ``handshake_total`` counts those that were completed."""
+
 _D_CONNECTION_TOTAL = DOWNSTREAM.offset("connection_total")
 _D_CONNECTION_DESTROY = DOWNSTREAM.offset("connection_destroy")
 _D_CONNECTION_ACTIVE = DOWNSTREAM.offset("connection_active")
@@ -198,6 +208,10 @@ _C_REQUEST_RETRY = UPSTREAM_CLUSTER.offset("request_retry")
 _C_RETRY_OVERFLOW = UPSTREAM_CLUSTER.offset("request_retry_overflow")
 _C_BYTES_READ = UPSTREAM_CLUSTER.offset("connection_bytes_read_total")
 _C_BYTES_WRITE = UPSTREAM_CLUSTER.offset("connection_bytes_write")
+
+_T_TOTAL = TLS.offset("handshake_total")
+_T_RESUMED = TLS.offset("handshake_resumed")
+_T_ERROR = TLS.offset("handshake_error")
 
 _BUCKET_COUNT = len(BUCKETS)
 _STATUS_COUNT = len(COUNTED_STATUSES)
@@ -393,6 +407,25 @@ class ClusterStats:
 
     def pending_overflowed(self) -> None:
         self.slots.add(self.cluster + _U_PENDING_OVERFLOW, 1)
+
+
+class TlsStats:
+    """The ``tls`` set of one listener or cluster."""
+
+    slots: "Slots"
+    base: int
+
+    def __init__(self, slots: Slots, base: int) -> None:
+        self.slots = slots
+        self.base = base
+
+    def handshake_done(self, resumed: bool) -> None:
+        self.slots.add(self.base + _T_TOTAL, 1)
+        if resumed:
+            self.slots.add(self.base + _T_RESUMED, 1)
+
+    def handshake_failed(self) -> None:
+        self.slots.add(self.base + _T_ERROR, 1)
 
 
 class WorkerStats:

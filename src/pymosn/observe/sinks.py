@@ -20,6 +20,7 @@ from pymosn.observe.metrics import (
     GAUGE,
     HISTOGRAM,
     HISTOGRAM_SLOTS,
+    TLS,
     UPSTREAM_CLUSTER,
     UPSTREAM_HOST,
     MetricSet,
@@ -255,11 +256,13 @@ def retired_slots(table: SlotTable, snapshot: Snapshot) -> frozenset[int]:
     for cluster in snapshot.clusters.values():
         used.add(cluster.stats_slot)
         used.update(host.stats_slot for host in cluster.hosts)
+    used.update(item.tls.stats_slot for item in snapshot.listeners if item.tls)
+    used.update(item.tls.stats_slot for item in snapshot.clusters.values() if item.tls)
     return frozenset(
         metrics.slot
         for metrics in table
         if metrics.slot not in used
-        and (metrics.layout in (UPSTREAM_HOST, UPSTREAM_CLUSTER) or _is_listener(metrics))
+        and (metrics.layout in (UPSTREAM_HOST, UPSTREAM_CLUSTER, TLS) or _is_listener(metrics))
     )
 
 

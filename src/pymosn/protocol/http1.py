@@ -294,6 +294,8 @@ class MessageReader:
             at += 1
         method_end = at
         if raw[at] != 32 or at == start:
+            if at == start and len(data) > at and raw[at] == 0x16:
+                return self._fail(400, "a TLS handshake arrived on a port for plain text")
             return self._stopped_at(at, "the method is malformed")
         at += 1
         target = at

@@ -3,6 +3,7 @@ cimport cython
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.listener cimport Acceptor
 from pymosn.network.reactor cimport Reactor
+from pymosn.network.secure cimport TlsFactory
 from pymosn.observe.metrics cimport DownstreamStats
 from pymosn.protocol.xprotocol.frame cimport RpcProtocol
 from pymosn.proxy.detection cimport Detection
@@ -25,18 +26,33 @@ cdef class ServingAcceptor(Acceptor):
     cdef readonly ConnectionIds ids
     cdef public object listener
     cdef DownstreamStats stats
+    cdef TlsFactory tls
+    cdef readonly set shaking
     cdef long max_connections
     cdef bint is_unix
 
     cpdef void limit(self, DownstreamStats stats, long max_connections, bint is_unix)
+    cpdef void secure(self, TlsFactory tls)
     cpdef long active(self)
     cpdef long exchanges(self)
     cpdef long take_filter_errors(self)
     cpdef void drain(self)
     cpdef void close(self)
     cdef void serve(self, Connection connection, ConnectionInfo info, bytes data)
-    @cython.locals(reactor=Reactor, info=ConnectionInfo, connection=Connection)
+    @cython.locals(reactor=Reactor, info=ConnectionInfo, connection=Connection, handshake=Handshake)
     cdef void on_accept(self, int fd, bytes peer)
+
+
+cdef class Handshake(Handler):
+    cdef ServingAcceptor acceptor
+    cdef Connection connection
+    cdef ConnectionInfo info
+
+    cdef void begin(self, TlsFactory tls)
+    cpdef void abort(self)
+    cdef void on_connected(self)
+    @cython.locals(acceptor=ServingAcceptor)
+    cdef void on_closed(self, int error)
 
 
 cdef class HttpAcceptor(ServingAcceptor):

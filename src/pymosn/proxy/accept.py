@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from pymosn.network.connection import Connection, Handler
 from pymosn.network.listener import Acceptor
 from pymosn.network.reactor import Reactor
+from pymosn.network.secure import TlsFactory
 from pymosn.observe.metrics import DownstreamStats
 from pymosn.protocol.xprotocol.frame import RpcProtocol
 from pymosn.proxy.detection import Detection
@@ -35,14 +36,17 @@ class ServingAcceptor(Acceptor):
     ids: "ConnectionIds"
     listener: Any
     stats: "DownstreamStats"
+    tls: "TlsFactory | None"
     max_connections: int
     is_unix: bool
+    shaking: set[Any]
 
     def __init__(self, reactor: Reactor, ids: ConnectionIds, listener: object) -> None:
         """``listener`` is the snapshot's, for variables."""
         self.reactor = reactor
         self.ids = ids
         self.listener = listener
+        self.shaking = set()
 
     def limit(self, stats: DownstreamStats, max_connections: int, is_unix: bool) -> None:
         """Count with ``stats`` and accept no more than so many at a time (0: unlimited)."""
@@ -50,9 +54,13 @@ class ServingAcceptor(Acceptor):
         self.max_connections = max_connections
         self.is_unix = is_unix
 
+    def secure(self, tls: TlsFactory | None) -> None:
+        """Speak TLS with the connections that are accepted from now on, or not."""
+        self.tls = tls
+
     def active(self) -> int:
         """Return the number of open connections."""
-        return 0
+        return len(self.shaking)
 
     def exchanges(self) -> int:
         """Return the number of exchanges under way that use stream filters."""
@@ -67,6 +75,8 @@ class ServingAcceptor(Acceptor):
 
     def close(self) -> None:
         """Close every connection now."""
+        for handshake in list(self.shaking):
+            handshake.abort()
 
     def serve(self, connection: Connection, info: ConnectionInfo, data: bytes) -> None:
         """Take over an open connection that has sent ``data`` so far."""
@@ -91,11 +101,52 @@ class ServingAcceptor(Acceptor):
             return
         self.stats.connection_opened()
         try:
-            self.serve(connection, info, b"")
+            if self.tls is not None:
+                handshake = Handshake(self, connection, info)
+                handshake.begin(self.tls)
+            else:
+                self.serve(connection, info, b"")
         except Exception:
             # A user's code failed.  The descriptor is the connection's already, so this must not
             # reach the listener.
             reactor._report(connection)
+
+
+class Handshake(Handler):
+    """A downstream connection until its TLS handshake is done."""
+
+    acceptor: "ServingAcceptor"
+    connection: "Connection"
+    info: "ConnectionInfo"
+
+    def __init__(
+        self, acceptor: ServingAcceptor, connection: Connection, info: ConnectionInfo
+    ) -> None:
+        self.acceptor = acceptor
+        self.connection = connection
+        self.info = info
+
+    def begin(self, tls: TlsFactory) -> None:
+        """Wait for the client to begin."""
+        self.connection.handler = self
+        self.connection.start_tls(tls.layer())
+        self.acceptor.shaking.add(self)
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.connection.abort()
+
+    def on_connected(self) -> None:
+        self.acceptor.shaking.discard(self)
+        self.info.tls = self.connection.tls
+        self.acceptor.serve(self.connection, self.info, b"")
+
+    def on_closed(self, error: int) -> None:
+        acceptor = self.acceptor
+        acceptor.shaking.discard(self)
+        acceptor.stats.connection_closed(
+            self.connection.bytes_read, self.connection.bytes_written
+        )
 
 
 class HttpAcceptor(ServingAcceptor):
@@ -131,7 +182,7 @@ class HttpAcceptor(ServingAcceptor):
         self.fallback = fallback
 
     def active(self) -> int:
-        count = len(self.proxy.connections)
+        count = len(self.proxy.connections) + len(self.shaking)
         return count if self.fallback is None else count + self.fallback.active()
 
     def exchanges(self) -> int:
@@ -144,6 +195,7 @@ class HttpAcceptor(ServingAcceptor):
         self.proxy.drain()
 
     def close(self) -> None:
+        ServingAcceptor.close(self)
         self.proxy.close()
         if self.fallback is not None:
             self.fallback.close()

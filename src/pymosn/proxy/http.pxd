@@ -2,6 +2,7 @@ cimport cython
 
 from pymosn.message cimport RequestHead
 from pymosn.network.reactor cimport Reactor
+from pymosn.network.secure cimport TlsLayer
 from pymosn.observe.accesslog cimport AccessLog
 from pymosn.observe.metrics cimport DownstreamStats
 from pymosn.protocol.grpc cimport status_of_http
@@ -15,7 +16,11 @@ from pymosn.upstream.balancer cimport Random
 cdef int _FAILED_FLAGS
 
 
+cpdef bytes client_cert_element(TlsLayer tls)
+
+
 cdef class ProxyOptions:
+    cdef readonly str client_cert
     cdef readonly Py_ssize_t retry_buffer
     cdef readonly bint forwarded_headers, request_id
     cdef readonly bytes via, server_name
@@ -56,4 +61,6 @@ cdef class HttpProxy(StreamFactory):
     cdef int stream_finished(self, ProxyStream stream) except -1
     cdef void filter_failed(self, Hook hook, object error)
     cdef int _add_forwarded(self, RequestHead request, ConnectionInfo connection) except -1
+    @cython.locals(tls=TlsLayer)
+    cdef int _forward_client_cert(self, RequestHead request, ConnectionInfo connection) except -1
     cdef bytes _request_id(self)

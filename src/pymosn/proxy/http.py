@@ -11,6 +11,7 @@ from typing import Any
 from pymosn.message import RequestHead
 from pymosn.network.address import ip_text
 from pymosn.network.reactor import Reactor
+from pymosn.network.secure import TlsLayer
 from pymosn.observe.accesslog import AccessLog
 from pymosn.observe.metrics import DownstreamStats
 from pymosn.protocol.grpc import status_of_http
@@ -38,6 +39,7 @@ class ProxyOptions:
 
     retry_buffer: int
     forwarded_headers: bool
+    client_cert: str
     request_id: bool
     via: bytes
     server_name: bytes
@@ -51,11 +53,14 @@ class ProxyOptions:
         request_id: bool = False,
         server_name: bytes = b"",
         upstream_protocol: str = "",
+        client_cert: str = "",
     ) -> None:
-        """``upstream_protocol``: empty for the downstream's."""
+        """``upstream_protocol``: empty for the downstream's; ``client_cert``: what to do with
+        ``x-forwarded-client-cert``: ``sanitize``, ``append``, ``set``, else nothing."""
         self.upstream_protocol = upstream_protocol
         self.retry_buffer = retry_buffer
         self.forwarded_headers = forwarded_headers
+        self.client_cert = "" if client_cert == "forward" else client_cert
         self.via = via
         self.request_id = request_id
         self.server_name = server_name
@@ -111,7 +116,9 @@ class HttpProxy(StreamFactory):
         self.retry_buffer = options.retry_buffer
         self.upstream_protocol = options.upstream_protocol
         self.server_name = options.server_name or None
-        self.adds_headers = bool(options.forwarded_headers or options.via or options.request_id)
+        self.adds_headers = bool(
+            options.forwarded_headers or options.via or options.request_id or options.client_cert
+        )
         self.routes = routes
         self.clusters = clusters
         self.filters = filters
@@ -148,6 +155,8 @@ class HttpProxy(StreamFactory):
         options = self.options
         if options.forwarded_headers:
             self._add_forwarded(request, stream.connection)
+        if options.client_cert:
+            self._forward_client_cert(request, stream.connection)
         if options.via:
             value = b"1.%d %b" % (request.minor, options.via)
             earlier = request.get_all(b"via")
@@ -220,6 +229,18 @@ class HttpProxy(StreamFactory):
         if request.authority:
             request.set(b"X-Forwarded-Host", request.authority)
 
+    def _forward_client_cert(self, request: RequestHead, connection: ConnectionInfo) -> None:
+        """Say who the client is, in Envoy's syntax of ``x-forwarded-client-cert``."""
+        how = self.options.client_cert
+        earlier = request.get_all(b"x-forwarded-client-cert") if how == "append" else []
+        request.remove(b"x-forwarded-client-cert")
+        tls = connection.tls
+        element = None if tls is None or how == "sanitize" else client_cert_element(tls)
+        if element is not None:
+            earlier.append(element)
+        if earlier:
+            request.add(b"X-Forwarded-Client-Cert", b",".join(earlier))
+
     def _request_id(self) -> bytes:
         """Return a random version 4 UUID."""
         high = int(self.random.draw() * 281474976710656)
@@ -228,3 +249,25 @@ class HttpProxy(StreamFactory):
         variant = 0x8000 | ((last >> 12) & 0x3FFF)
         text = f"{high:012x}4{last & 0xFFF:03x}{variant:04x}{low:012x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}".encode()
+
+
+def client_cert_element(tls: TlsLayer) -> bytes | None:
+    """Return what an element of ``x-forwarded-client-cert`` says of a connection's client."""
+    digest = tls.fact("peer_fingerprint")
+    if digest is None or tls.fact("peer_verified") != b"true":
+        return None
+    parts = [b"Hash=" + digest]
+    subject = tls.fact("peer_subject") or b""
+    parts.append(b'Subject="%b"' % subject.replace(b"\\", b"\\\\").replace(b'"', b'\\"'))
+    for key, name in ((b"URI=", "peer_uri_san"), (b"DNS=", "peer_dns_san")):
+        names = tls.fact(name)
+        if names is not None:
+            parts.extend([key + _quoted(value) for value in names.split(b",")])
+    return b";".join(parts)
+
+
+def _quoted(value: bytes) -> bytes:
+    """Put a value with one of the syntax's own characters in quotes."""
+    if not any(mark in value for mark in (b",", b";", b"=", b'"')):
+        return value
+    return b'"%b"' % value.replace(b'"', b'\\"')

@@ -2,6 +2,7 @@ cimport cython
 
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
+from pymosn.network.secure cimport TlsFactory
 from pymosn.network.splice cimport Splice
 from pymosn.proxy.accept cimport ServingAcceptor
 from pymosn.stream.pool cimport ConnectionPool, Limits, PoolOptions
@@ -81,8 +82,8 @@ cdef class TcpSession(Reactive):
     @cython.locals(
         reactor=Reactor, pool=ConnectionPool, options=PoolOptions, fd=int,
         down=Connection, up=Connection, side=TcpSide, down_side=TcpSide)
-    cdef bint _connect(self, UpstreamHost host) except -1
-    @cython.locals(host=UpstreamHost)
+    cdef bint _connect(self, UpstreamHost host, TlsFactory tls) except -1
+    @cython.locals(host=UpstreamHost, falls_back=bint)
     cdef int _connect_failed(self) except -1
     cdef void _refuse(self, int reason)
     cdef int _blame(self, TcpSide side) except -1

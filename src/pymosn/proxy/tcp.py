@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pymosn.network.connection import READ_SIZE, Connection, Handler
 from pymosn.network.reactor import Reactive, Reactor, Timer
+from pymosn.network.secure import TlsFactory
 from pymosn.network.splice import Splice
 from pymosn.observe.accesslog import AccessLog
 from pymosn.proxy.accept import ConnectionIds, ServingAcceptor
@@ -93,11 +94,12 @@ class TcpAcceptor(ServingAcceptor):
         session.begin(self.cluster_name or self.routes.match(info.peer, info.local))
 
     def close(self) -> None:
+        ServingAcceptor.close(self)
         for session in list(self.sessions):
             session.abort()
 
     def active(self) -> int:
-        return len(self.sessions)
+        return len(self.sessions) + len(self.shaking)
 
     def finished(self, session: "TcpSession") -> None:
         """Count and log a session that is over."""
@@ -127,7 +129,7 @@ class TcpSide(Handler):
         self.session.activity = self.reactor.now
         if not self.other.write(data):
             self.mine.pause_reading()
-        if len(data) >= _READ_SIZE:
+        if len(data) >= _READ_SIZE and self.mine.tls is None and self.other.tls is None:
             Splice(self.reactor, self.mine, self.other, -1).begin()
 
     def on_spliced(self, moved: int, done: bool) -> None:
@@ -292,7 +294,7 @@ class TcpSession(Reactive):
             self.host = host
             self.stream.upstream_host = host
             host.active += 1
-            if self._connect(host):
+            if self._connect(host, host.pool("TCP").tls):
                 return
             host.active -= 1
             host.stats.connection_failed()
@@ -300,7 +302,7 @@ class TcpSession(Reactive):
         self.stream.flags |= _NO_HEALTHY_UPSTREAM
         self._refuse(reason)
 
-    def _connect(self, host: UpstreamHost) -> bool:
+    def _connect(self, host: UpstreamHost, tls: TlsFactory | None) -> bool:
         reactor = self.reactor
         pool = host.pool("TCP")
         options = pool.options
@@ -319,6 +321,8 @@ class TcpSession(Reactive):
         except OSError:
             reactor.close_fd(fd)
             return False
+        if tls is not None:
+            up.start_tls(tls.layer())
         self.up = up
         self._timed_out = False
         if options.connect_timeout > 0:
@@ -327,11 +331,13 @@ class TcpSession(Reactive):
 
     def _connect_failed(self) -> None:
         host = self.host
-        host.active -= 1
-        host.stats.connection_failed()
         self.reactor.cancel(self._timer)
-        self.up = None  # type: ignore[assignment]  # as declared
-        self._connect_next(_CONNECT_TIMEOUT if self._timed_out else _CONNECT_FAILED)
+        falls_back = host.pool("TCP").falls_back(self.up, self._timed_out)
+        if not falls_back or not self._connect(host, None):
+            host.active -= 1
+            host.stats.connection_failed()
+            self.up = None  # type: ignore[assignment]  # as declared
+            self._connect_next(_CONNECT_TIMEOUT if self._timed_out else _CONNECT_FAILED)
 
     def _refuse(self, reason: int) -> None:
         """There will be no upstream."""

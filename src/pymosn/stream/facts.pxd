@@ -1,6 +1,7 @@
 cimport cython
 
 from pymosn.message cimport RequestHead, ResponseHead
+from pymosn.network.secure cimport TlsLayer
 from pymosn.protocol.uri cimport raw_path
 from pymosn.stream.stream cimport ConnectionInfo, Stream
 from pymosn.stream.texts cimport as_bytes, decimal, go_duration
@@ -40,6 +41,22 @@ cpdef bytes downstream_remote_ip(Stream stream)
 cpdef bytes listener_name(Stream stream)
 cpdef bytes listener_type(Stream stream)
 cpdef bytes listener_port(Stream stream)
+@cython.locals(tls=TlsLayer)
+cdef bytes _tls_fact(Stream stream, str name)
+cpdef bytes tls_version(Stream stream)
+cpdef bytes tls_cipher(Stream stream)
+cpdef bytes tls_alpn(Stream stream)
+cpdef bytes tls_server_name(Stream stream)
+cpdef bytes tls_resumed(Stream stream)
+cpdef bytes tls_peer_verified(Stream stream)
+cpdef bytes tls_peer_subject(Stream stream)
+cpdef bytes tls_peer_issuer(Stream stream)
+cpdef bytes tls_peer_serial(Stream stream)
+cpdef bytes tls_peer_fingerprint(Stream stream)
+cpdef bytes tls_peer_not_after(Stream stream)
+cpdef bytes tls_peer_dns_san(Stream stream)
+cpdef bytes tls_peer_uri_san(Stream stream)
+cpdef bytes tls_peer_certificate(Stream stream)
 cpdef bytes request_method(Stream stream)
 cpdef bytes request_scheme(Stream stream)
 cpdef bytes request_host(Stream stream)

@@ -154,6 +154,67 @@ def listener_port(stream: Stream) -> bytes | None:
     return decimal(address.port_number(local)) if local else None
 
 
+def _tls_fact(stream: Stream, name: str) -> bytes | None:
+    tls = stream.connection.tls
+    return None if tls is None else tls.fact(name)
+
+
+def tls_version(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "version")
+
+
+def tls_cipher(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "cipher")
+
+
+def tls_alpn(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "alpn")
+
+
+def tls_server_name(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "server_name")
+
+
+def tls_resumed(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "resumed")
+
+
+def tls_peer_verified(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "peer_verified")
+
+
+def tls_peer_subject(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "peer_subject")
+
+
+def tls_peer_issuer(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "peer_issuer")
+
+
+def tls_peer_serial(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "peer_serial")
+
+
+def tls_peer_fingerprint(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "peer_fingerprint")
+
+
+def tls_peer_not_after(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "peer_not_after")
+
+
+def tls_peer_dns_san(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "peer_dns_san")
+
+
+def tls_peer_uri_san(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "peer_uri_san")
+
+
+def tls_peer_certificate(stream: Stream) -> bytes | None:
+    return _tls_fact(stream, "peer_certificate")
+
+
 def request_method(stream: Stream) -> bytes | None:
     return None if stream.request is None else stream.request.method
 
@@ -264,6 +325,20 @@ FACTS: Final = MappingProxyType(
         "upstream_address": upstream_address,
         "upstream_attempts": upstream_attempts,
         "downstream_remote_ip": downstream_remote_ip,
+        "tls_version": tls_version,
+        "tls_cipher": tls_cipher,
+        "tls_alpn": tls_alpn,
+        "tls_server_name": tls_server_name,
+        "tls_resumed": tls_resumed,
+        "tls_peer_verified": tls_peer_verified,
+        "tls_peer_subject": tls_peer_subject,
+        "tls_peer_issuer": tls_peer_issuer,
+        "tls_peer_serial": tls_peer_serial,
+        "tls_peer_fingerprint": tls_peer_fingerprint,
+        "tls_peer_not_after": tls_peer_not_after,
+        "tls_peer_dns_san": tls_peer_dns_san,
+        "tls_peer_uri_san": tls_peer_uri_san,
+        "tls_peer_certificate": tls_peer_certificate,
         "request_method": request_method,
         "request_scheme": request_scheme,
         "request_host": request_host,
@@ -297,7 +372,7 @@ SETTABLE: Final = MappingProxyType(
         "upstream_index": None,
         "connection_pool_index": None,
         "ori_remote_addr": None,
-        "requested_server_name": None,
+        "requested_server_name": tls_server_name,
         "proxy_try_timeout": None,
         "proxy_global_timeout": None,
         "proxy_hijack_status": None,
@@ -324,6 +399,7 @@ NUMERIC: Final = frozenset(
         "duration_ms",
         "duration_us",
         "upstream_duration_ms",
+        "tls_peer_not_after",
         "Http1_request_length",
         "rpc_request_id",
         "rpc_status",
@@ -331,7 +407,9 @@ NUMERIC: Final = frozenset(
 )
 
 FROM_PEERS: Final = frozenset(
-    name for name in FACTS if name.startswith(("request_", "Http1_", "Http2_", "Dubbo_", "rpc_"))
+    name
+    for name in FACTS
+    if name.startswith(("request_", "Http1_", "Http2_", "Dubbo_", "rpc_", "tls_"))
 ) - {"request_received_duration", "request_finished_duration"} | {"response_code_details"}
 
 _FLAG_NAMES: Final = (

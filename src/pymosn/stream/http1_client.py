@@ -93,7 +93,9 @@ class Http1ClientConnection(PooledConnection):
         self._request_sent = True
 
     def splice_target(self) -> Connection | None:
-        return None if self._chunked or self._tunnel else self.connection
+        if self._chunked or self._tunnel or self.connection.tls is not None:
+            return None
+        return self.connection
 
     def reset(self) -> None:
         self._active_at_close = self.receiver is not None
@@ -138,7 +140,11 @@ class Http1ClientConnection(PooledConnection):
                 self._finish(receiver)
                 receiver.on_trailers(trailers)
             elif event == _NEED_DATA:
-                if len(data) >= _READ_SIZE and self.reader.unread() >= _WORTH_BYTES:
+                if (
+                    len(data) >= _READ_SIZE
+                    and self.connection.tls is None
+                    and self.reader.unread() >= _WORTH_BYTES
+                ):
                     self._splice_body(receiver)
                 return
             else:

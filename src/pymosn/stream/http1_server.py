@@ -130,7 +130,11 @@ class Http1ServerConnection(StreamSender):
         self.reader.feed(data)
         if self._receiver is None or not self._request_complete:
             self._advance()
-            if len(data) >= _READ_SIZE and self.reader.unread() >= _WORTH_BYTES:
+            if (
+                len(data) >= _READ_SIZE
+                and self.connection.tls is None
+                and self.reader.unread() >= _WORTH_BYTES
+            ):
                 self._splice_body()
         elif self.reader.pending() > _PIPELINE_BYTES:
             self._pause(2)
@@ -281,7 +285,7 @@ class Http1ServerConnection(StreamSender):
         self._finish_exchange()
 
     def splice_target(self) -> Connection | None:
-        if self._chunked or self._tunnel:
+        if self._chunked or self._tunnel or self.connection.tls is not None:
             return None
         if self._phase != _WRITING:
             self._progress = self.connection.bytes_written
@@ -352,6 +356,8 @@ class Http1ServerConnection(StreamSender):
         request = reader.request
         method = request.method
         self.requests += 1
+        if self.connection.tls is not None:
+            request.scheme = _HTTPS
         self._request_complete = reader.complete
         self._response_begun = False
         self._keep_alive = reader.keep_alive
@@ -516,5 +522,6 @@ def decode_settings(text: bytes) -> bytes | None:
 
 _BASE64URL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _NEVER = 0x7FFFFFFFFFFFFFFF
+_HTTPS = b"https"
 _METHOD_HEAD = b"HEAD"
 _METHOD_CONNECT = b"CONNECT"

@@ -7,6 +7,7 @@ from typing import Any
 from pymosn.message import Head, RequestHead, ResponseHead
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Reactor
+from pymosn.network.secure import TlsFactory
 from pymosn.observe.metrics import UpstreamStats
 from pymosn.protocol.http2.connection import (
     DATA,
@@ -374,8 +375,9 @@ class Http2Pool(ConnectionPool):
         options: PoolOptions,
         limits: Limits,
         stats: UpstreamStats,
+        tls: TlsFactory | None = None,
     ) -> None:
-        ConnectionPool.__init__(self, reactor, family, address, options, limits, stats)
+        ConnectionPool.__init__(self, reactor, family, address, options, limits, stats, tls)
         self.streams_expected = ASSUMED_STREAMS
 
     def codec(self, connection: Connection) -> PooledConnection:

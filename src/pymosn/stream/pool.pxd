@@ -3,6 +3,7 @@ cimport cython
 from pymosn.message cimport RequestHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
+from pymosn.network.secure cimport TlsFactory, TlsLayer
 from pymosn.observe.metrics cimport UpstreamStats
 from pymosn.protocol.http2.options cimport Http2Options
 from pymosn.stream.stream cimport ConnectionInfo, StreamReceiver, StreamSender
@@ -56,10 +57,12 @@ cdef class Dial(Handler):
     cdef Timer _timer
     cdef bint _timed_out
 
-    @cython.locals(pool=ConnectionPool, reactor=Reactor, fd=int)
     cdef bint begin(self) except -1
+    @cython.locals(pool=ConnectionPool, reactor=Reactor, fd=int)
+    cdef bint _begin(self, TlsFactory tls) except -1
     cdef void on_connected(self)
     cdef void on_timer(self, Timer timer)
+    @cython.locals(pool=ConnectionPool)
     cdef void on_closed(self, int error)
 
 
@@ -73,6 +76,7 @@ cdef class PoolOptions:
 
 
 cdef class ConnectionPool(Reactive):
+    cdef readonly TlsFactory tls
     cdef Reactor reactor
     cdef readonly int family
     cdef readonly bytes address
@@ -92,6 +96,8 @@ cdef class ConnectionPool(Reactive):
     cdef bint takes(self, RequestHead request) except -1
     @cython.locals(reactor=Reactor, fd=int)
     cdef int dial(self) except -2
+    @cython.locals(layer=TlsLayer)
+    cdef bint falls_back(self, Connection connection, bint timed_out) except? 0
     @cython.locals(idle=list, shared=list, candidate=PooledConnection, limits=Limits)
     cdef int acquire(self, PoolWaiter waiter, bint careful) except -2
     cdef void cancel(self, PoolWaiter waiter)

@@ -7,11 +7,13 @@ this worker, shared by the pools of its hosts.
 """
 
 import errno
+import logging
 from typing import Any, Final
 
 from pymosn.message import RequestHead
 from pymosn.network.connection import Connection, Handler
 from pymosn.network.reactor import Reactive, Reactor, Timer
+from pymosn.network.secure import TlsFactory
 from pymosn.observe.metrics import UpstreamStats
 from pymosn.protocol.http2.options import Http2Options
 from pymosn.stream.stream import (
@@ -37,6 +39,9 @@ _OVERFLOW = OVERFLOW
 _CONNECT_FAILED = CONNECT_FAILED
 _CONNECT_TIMEOUT = CONNECT_TIMEOUT
 _EINPROGRESS = errno.EINPROGRESS
+
+
+log = logging.getLogger("pymosn.pool")
 
 
 class Limits:
@@ -163,6 +168,9 @@ class Dial(Handler):
 
     def begin(self) -> bool:
         """Begin to connect; False when that is impossible."""
+        return self._begin(self.pool.tls)
+
+    def _begin(self, tls: TlsFactory | None) -> bool:
         pool = self.pool
         reactor = pool.reactor
         fd = pool.dial()
@@ -174,6 +182,8 @@ class Dial(Handler):
         except OSError:
             reactor.close_fd(fd)
             return False
+        if tls is not None:
+            self.connection.start_tls(tls.layer())
         if pool.options.connect_timeout > 0:
             reactor.arm(self._timer, self, pool.options.connect_timeout)
         return True
@@ -187,8 +197,11 @@ class Dial(Handler):
         self.connection.abort()
 
     def on_closed(self, error: int) -> None:
-        self.pool.reactor.cancel(self._timer)
-        self.pool.connect_failed(self._timed_out)
+        pool = self.pool
+        pool.reactor.cancel(self._timer)
+        if pool.falls_back(self.connection, self._timed_out) and self._begin(None):
+            return
+        pool.connect_failed(self._timed_out)
 
 
 class PoolOptions:
@@ -228,6 +241,7 @@ class ConnectionPool(Reactive):
     options: "PoolOptions"
     limits: "Limits"
     stats: "UpstreamStats"
+    tls: "TlsFactory | None"
     _idle: list[Any]
     _shared: list[Any]
     _pending: list[Any]
@@ -245,14 +259,16 @@ class ConnectionPool(Reactive):
         options: PoolOptions,
         limits: Limits,
         stats: UpstreamStats,
+        tls: TlsFactory | None = None,
     ) -> None:
-        """``address`` is packed."""
+        """``address`` is packed; ``tls``: how connections are secured."""
         self.reactor = reactor
         self.family = family
         self.address = address
         self.options = options
         self.limits = limits
         self.stats = stats
+        self.tls = tls
         self._idle = []
         self._shared = []
         self._pending = []
@@ -280,6 +296,16 @@ class ConnectionPool(Reactive):
             reactor.close_fd(fd)
             return -1
         return fd
+
+    def falls_back(self, connection: Connection, timed_out: bool) -> bool:
+        """Say whether ``connection`` failed in its TLS handshake and plain text is to be tried."""
+        layer = connection.tls
+        if self.tls is None or not self.tls.fall_back or layer is None:
+            return False
+        if connection.connecting or timed_out or not layer.shaking:
+            return False
+        log.error("[alert.tls] a TLS handshake failed; going on in plain text, as configured")
+        return True
 
     def acquire(self, waiter: PoolWaiter, careful: bool) -> int:
         """Get a connection for ``waiter``: READY, WAITING, or the reason why not.

@@ -3,6 +3,7 @@ cimport cython
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive
+from pymosn.network.secure cimport TlsLayer
 
 
 cdef class StreamReceiver(Reactive):
@@ -35,6 +36,7 @@ cdef class ConnectionInfo:
     cdef readonly object listener
     cdef Connection connection
     cdef list bound
+    cdef public TlsLayer tls
     cdef public bytes peer_ip
     cdef public bytes peer_text, local_text
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from pymosn.message import Head, RequestHead, ResponseHead
 from pymosn.network.connection import Connection, Handler
 from pymosn.network.reactor import Reactive
+from pymosn.network.secure import TlsLayer
 
 # Why an exchange, or one attempt of it, ended early.
 DOWNSTREAM_CLOSED: Final = 1
@@ -244,6 +245,7 @@ class ConnectionInfo:
     """Itself, where connections of a host may be bound to it."""
     bound: list[Any] | None
     """Those connections: they end with this one."""
+    tls: "TlsLayer | None"
     peer_ip: bytes | None
     peer_text: bytes | None
     local_text: bytes | None
@@ -251,7 +253,10 @@ class ConnectionInfo:
     def __init__(
         self, identity: int, peer: bytes, local: bytes, protocol: str, listener: object
     ) -> None:
-        """``peer`` and ``local`` are packed addresses; ``listener`` its runtime object."""
+        """``peer`` and ``local`` are packed addresses; ``listener`` its runtime object.
+
+        ``tls`` is set when a handshake is done, and outlives the connection.
+        """
         self.id = identity
         self.peer = peer
         self.local = local
@@ -259,6 +264,7 @@ class ConnectionInfo:
         self.listener = listener
         self.connection = None
         self.bound = None
+        self.tls = None
         self.peer_ip = None
         self.peer_text = None
         self.local_text = None

@@ -10,6 +10,7 @@ from typing import Final
 from pymosn.message import Head, RequestHead, ResponseHead, check_field
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Reactor, Timer
+from pymosn.network.secure import TlsFactory
 from pymosn.observe.metrics import UpstreamStats
 from pymosn.protocol.xprotocol.frame import (
     BINDING,
@@ -160,7 +161,8 @@ class XprotocolClientConnection(PooledConnection):
             return -1
         if not sender.oneway:
             self._streams[number] = sender
-        self.connection.write_all(parts)
+        for part in parts:
+            self.connection.write(part)
         return number
 
     def abandon(self, number: int) -> None:
@@ -442,9 +444,10 @@ class XprotocolPool(ConnectionPool):
         options: PoolOptions,
         limits: Limits,
         stats: UpstreamStats,
+        tls: TlsFactory | None,
         protocol: RpcProtocol,
     ) -> None:
-        ConnectionPool.__init__(self, reactor, family, address, options, limits, stats)
+        ConnectionPool.__init__(self, reactor, family, address, options, limits, stats, tls)
         self.protocol = protocol
         self.frames = FrameLimits()
         self._redial = Timer()

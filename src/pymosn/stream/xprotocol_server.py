@@ -346,5 +346,6 @@ class XprotocolServerStream(StreamSender):
             if parts is None:
                 parts = server.codec.encode_response(ResponseHead(500), b"", self.request)
             if parts is not None:
-                server.connection.write_all(parts)
+                for part in parts:
+                    server.connection.write(part)
         server.stream_over(self)

@@ -16,6 +16,7 @@ cdef class UpstreamHost:
     cdef readonly int weight
     cdef readonly object metadata
     cdef public bint healthy
+    cdef readonly str tls_name
     cdef public long active
     cdef public double current_weight
 

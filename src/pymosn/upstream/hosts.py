@@ -25,6 +25,7 @@ class UpstreamHost:
     weight: int
     metadata: Any
     healthy: bool
+    tls_name: str
     active: int
     current_weight: float
 
@@ -37,8 +38,11 @@ class UpstreamHost:
         weight: int = 1,
         metadata: dict[str, str] | None = None,
         healthy: bool = True,
+        tls_name: str = "",
     ) -> None:
-        """``make_pool`` returns a pool whose connections speak the named protocol."""
+        """``make_pool`` returns a pool whose connections speak the named protocol; ``tls_name`` is
+        what TLS calls the host, empty: no TLS."""
+        self.tls_name = tls_name
         self.address = address
         self._make_pool = make_pool
         self._pools = {}

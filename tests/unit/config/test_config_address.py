@@ -99,7 +99,6 @@ def test_target(target: str, address: str) -> None:
 @pytest.mark.parametrize(
     "target",
     [
-        "https://a",
         "ftp://a",
         "http://a/b",
         "http://u@a",

@@ -238,7 +238,7 @@ def test_command_line_tcp() -> None:
 @pytest.mark.parametrize(
     ("listen", "targets", "message"),
     [
-        (":8080", ["https://a"], "TLS towards upstreams"),
+        (":8080", ["ftp://a"], "is not supported"),
         (":8080", ["http://a/b"], "no path"),
         (":8080", ["a"], "no cluster has this name"),
         (":8080", [], "is empty"),

@@ -32,6 +32,10 @@ class Http1Config(Section):
     """pymosn: the name to append to ``Via``; empty: none."""
     request_id: bool = False
     """pymosn: set ``X-Request-Id`` when the request has none."""
+    forward_client_cert: str = ""
+    """pymosn: ``X-Forwarded-Client-Cert`` of requests: ``sanitize`` (removed; the default of
+    listeners with TLS), ``forward`` (as it came; the default of others), ``append`` (this client's
+    certificate is appended), ``set`` (it replaces what came)."""
     server_name: str = ""
     """pymosn: replaces ``Server`` in responses; empty: what the upstream sent."""
 

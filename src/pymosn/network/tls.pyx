@@ -1,0 +1,1525 @@
+"""TLS by OpenSSL 3 on our own buffers; the only file that speaks to libssl.
+
+C is spoken here because Python's ``ssl`` reaches neither session tickets that all workers share
+nor the choice of a certificate by the ClientHello, and copies every record twice more.
+
+One ``recv`` of up to 64 KB feeds as many records as it holds, and one ``send`` takes all that a
+flush encrypts: OpenSSL reads from and writes to memory that all connections of a reactor share
+(``TlsBuffers``).  A connection has memory of its own only while its socket takes no more, or while
+OpenSSL waits for the rest of a record.
+
+A server's context is chosen by the ClientHello: the first whose names have the SNI exactly, then
+with ever shorter wildcards, then the first that shares a protocol, then the first (spec §1.8).
+
+Handshakes run to their end in the worker: nothing here waits for anybody else.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.errno cimport EAGAIN, ECONNRESET, EPROTO
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memmove, memset
+
+import ipaddress
+import logging
+import os
+import time
+import urllib.parse
+
+from msgspec import structs
+
+from pymosn.buffer cimport OutputQueue, Part
+from pymosn.network.address import text as address_text
+
+
+cdef extern from "Python.h":
+    ctypedef struct PyObject:
+        pass
+    int _PyBytes_Resize(PyObject **string, Py_ssize_t size) except -1
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(char *data, Py_ssize_t size)
+
+cdef extern from "<time.h>" nogil:
+    struct tm:
+        pass
+    long timegm(tm *when)
+
+cdef extern from "<openssl/bio.h>":
+    ctypedef struct BIO_METHOD:
+        pass
+    BIO_METHOD *BIO_meth_new(int kind, const char *name)
+    int BIO_meth_set_read(BIO_METHOD *method, int (*read)(BIO *, char *, int) noexcept)
+    int BIO_meth_set_write(BIO_METHOD *method, int (*write)(BIO *, const char *, int) noexcept)
+    int BIO_meth_set_ctrl(BIO_METHOD *method, long (*ctrl)(BIO *, int, long, void *) noexcept)
+    int BIO_get_new_index()
+    BIO *BIO_new(const BIO_METHOD *method)
+    BIO *BIO_new_mem_buf(const void *data, int size)
+    BIO *BIO_new_memory "BIO_new"(const BIO_METHOD *method)
+    const BIO_METHOD *BIO_s_mem()
+    long BIO_get_mem_data(BIO *bio, char **data)
+    void BIO_set_data(BIO *bio, void *data)
+    void *BIO_get_data(BIO *bio)
+    void BIO_set_init(BIO *bio, int init)
+    void BIO_clear_retry_flags(BIO *bio)
+    void BIO_set_retry_read(BIO *bio)
+    int BIO_up_ref(BIO *bio)
+    int BIO_free(BIO *bio)
+    int BIO_TYPE_SOURCE_SINK, BIO_CTRL_FLUSH
+
+cdef extern from "<openssl/err.h>":
+    unsigned long ERR_peek_error()
+    unsigned long ERR_peek_last_error()
+    unsigned long ERR_get_error()
+    void ERR_clear_error()
+    const char *ERR_reason_error_string(unsigned long error)
+    int ERR_GET_REASON(unsigned long error)
+    int ERR_GET_LIB(unsigned long error)
+    int ERR_LIB_PEM, ERR_LIB_SSL
+
+cdef extern from "<openssl/x509.h>":
+    ctypedef struct X509:
+        pass
+    ctypedef struct X509_NAME:
+        pass
+    ctypedef struct X509_STORE:
+        pass
+    ctypedef struct X509_STORE_CTX:
+        pass
+    ctypedef struct EVP_PKEY:
+        pass
+    ctypedef struct EVP_MD:
+        pass
+    ctypedef struct ASN1_TIME:
+        pass
+    ctypedef struct ASN1_STRING:
+        pass
+    ctypedef struct ASN1_INTEGER:
+        pass
+    ctypedef struct BIGNUM:
+        pass
+    void X509_free(X509 *certificate)
+    X509_NAME *X509_get_subject_name(const X509 *certificate)
+    X509_NAME *X509_get_issuer_name(const X509 *certificate)
+    int X509_NAME_print_ex(BIO *out, const X509_NAME *name, int indent, unsigned long flags)
+    int X509_NAME_get_index_by_NID(const X509_NAME *name, int nid, int last)
+    void *X509_NAME_get_entry(const X509_NAME *name, int position)
+    ASN1_STRING *X509_NAME_ENTRY_get_data(const void *entry)
+    EVP_PKEY *X509_get0_pubkey(const X509 *certificate)
+    int X509_check_private_key(const X509 *certificate, const EVP_PKEY *key)
+    ASN1_INTEGER *X509_get_serialNumber(X509 *certificate)
+    const ASN1_TIME *X509_get0_notAfter(const X509 *certificate)
+    const ASN1_TIME *X509_get0_notBefore(const X509 *certificate)
+    int ASN1_TIME_to_tm(const ASN1_TIME *moment, tm *when)
+    BIGNUM *ASN1_INTEGER_to_BN(const ASN1_INTEGER *number, BIGNUM *result)
+    char *BN_bn2hex(const BIGNUM *number)
+    void BN_free(BIGNUM *number)
+    void OPENSSL_free(void *memory)
+    void *OPENSSL_memdup(const void *data, size_t size)
+    const unsigned char *ASN1_STRING_get0_data(const ASN1_STRING *string)
+    int ASN1_STRING_length(const ASN1_STRING *string)
+    int X509_digest(const X509 *certificate, const EVP_MD *kind, unsigned char *out,
+                    unsigned int *size)
+    const EVP_MD *EVP_sha256()
+    int EVP_PKEY_get_base_id(const EVP_PKEY *key)
+    void EVP_PKEY_free(EVP_PKEY *key)
+    int EVP_PKEY_RSA, EVP_PKEY_EC, EVP_PKEY_ED25519, EVP_PKEY_RSA_PSS
+    int X509_STORE_add_cert(X509_STORE *store, X509 *certificate)
+    X509 *X509_STORE_CTX_get0_cert(const X509_STORE_CTX *ctx)
+    void *X509_STORE_CTX_get_ex_data(const X509_STORE_CTX *ctx, int index)
+    int X509_STORE_CTX_get_error_depth(const X509_STORE_CTX *ctx)
+    void X509_STORE_CTX_set_error(X509_STORE_CTX *ctx, int error)
+    const char *X509_verify_cert_error_string(long error)
+    int X509_V_OK, X509_V_ERR_APPLICATION_VERIFICATION, NID_commonName, NID_subject_alt_name
+    unsigned long XN_FLAG_RFC2253
+
+cdef extern from "<openssl/x509v3.h>":
+    ctypedef struct GENERAL_NAME:
+        int type
+    ctypedef struct GENERAL_NAMES:
+        pass
+    int GEN_DNS, GEN_URI
+    void *X509_get_ext_d2i(const X509 *certificate, int nid, int *critical, int *index)
+    int sk_GENERAL_NAME_num(const GENERAL_NAMES *names)
+    GENERAL_NAME *sk_GENERAL_NAME_value(const GENERAL_NAMES *names, int index)
+    void GENERAL_NAMES_free(GENERAL_NAMES *names)
+    void *GENERAL_NAME_get0_value(const GENERAL_NAME *name, int *kind)
+    ctypedef struct X509_VERIFY_PARAM:
+        pass
+    int X509_VERIFY_PARAM_set1_host(X509_VERIFY_PARAM *param, const char *name, size_t size)
+    int X509_VERIFY_PARAM_set1_ip_asc(X509_VERIFY_PARAM *param, const char *address)
+    void X509_VERIFY_PARAM_set_hostflags(X509_VERIFY_PARAM *param, unsigned int flags)
+    int X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+
+cdef extern from "<openssl/pem.h>":
+    ctypedef int (*Password)(char *, int, int, void *) noexcept
+    X509 *PEM_read_bio_X509_AUX(BIO *bio, X509 **x, Password password, void *arg)
+    X509 *PEM_read_bio_X509(BIO *bio, X509 **x, Password password, void *arg)
+    EVP_PKEY *PEM_read_bio_PrivateKey(BIO *bio, EVP_PKEY **x, Password password, void *arg)
+    int PEM_write_bio_X509(BIO *bio, X509 *certificate)
+    int PEM_R_NO_START_LINE
+
+cdef extern from "<openssl/evp.h>":
+    ctypedef struct EVP_CIPHER:
+        pass
+    ctypedef struct EVP_CIPHER_CTX:
+        pass
+    ctypedef struct EVP_MAC_CTX:
+        pass
+    ctypedef struct OSSL_PARAM:
+        pass
+    EVP_CIPHER *EVP_CIPHER_fetch(void *library, const char *name, const char *properties)
+    int EVP_EncryptInit_ex(EVP_CIPHER_CTX *ctx, const EVP_CIPHER *kind, void *engine,
+                           const unsigned char *key, const unsigned char *iv)
+    int EVP_DecryptInit_ex(EVP_CIPHER_CTX *ctx, const EVP_CIPHER *kind, void *engine,
+                           const unsigned char *key, const unsigned char *iv)
+    int EVP_MAC_CTX_set_params(EVP_MAC_CTX *ctx, const OSSL_PARAM *params)
+    OSSL_PARAM OSSL_PARAM_construct_octet_string(const char *key, void *data, size_t size)
+    OSSL_PARAM OSSL_PARAM_construct_utf8_string(const char *key, char *data, size_t size)
+    OSSL_PARAM OSSL_PARAM_construct_end()
+
+cdef extern from "<openssl/rand.h>":
+    int RAND_bytes(unsigned char *out, int size)
+
+cdef extern from "<openssl/ssl.h>":
+    ctypedef struct SSL_METHOD:
+        pass
+    ctypedef struct SSL_CIPHER:
+        pass
+    const SSL_METHOD *TLS_server_method()
+    const SSL_METHOD *TLS_client_method()
+    SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
+    void SSL_CTX_free(SSL_CTX *ctx)
+    unsigned long SSL_CTX_set_options(SSL_CTX *ctx, unsigned long options)
+    unsigned long SSL_CTX_get_options(const SSL_CTX *ctx)
+    unsigned long SSL_set_options(SSL *ssl, unsigned long options)
+    unsigned long SSL_get_options(const SSL *ssl)
+    unsigned long SSL_clear_options(SSL *ssl, unsigned long options)
+    long SSL_CTX_set_mode(SSL_CTX *ctx, long mode)
+    long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode)
+    long SSL_CTX_set_timeout(SSL_CTX *ctx, long seconds)
+    int SSL_CTX_set_num_tickets(SSL_CTX *ctx, size_t count)
+    int SSL_CTX_set_min_proto_version(SSL_CTX *ctx, int version)
+    int SSL_CTX_set_max_proto_version(SSL_CTX *ctx, int version)
+    int SSL_CTX_get_min_proto_version(SSL_CTX *ctx)
+    int SSL_CTX_get_max_proto_version(SSL_CTX *ctx)
+    int SSL_set_min_proto_version(SSL *ssl, int version)
+    int SSL_set_max_proto_version(SSL *ssl, int version)
+    void SSL_CTX_set_security_level(SSL_CTX *ctx, int level)
+    int SSL_CTX_get_security_level(const SSL_CTX *ctx)
+    void SSL_set_security_level(SSL *ssl, int level)
+    int SSL_CTX_set_cipher_list(SSL_CTX *ctx, const char *names)
+    int SSL_CTX_set_ciphersuites(SSL_CTX *ctx, const char *names)
+    int SSL_CTX_set1_groups_list(SSL_CTX *ctx, const char *names)
+    int SSL_set1_groups_list(SSL *ssl, const char *names)
+    int SSL_CTX_use_certificate(SSL_CTX *ctx, X509 *certificate)
+    int SSL_CTX_use_PrivateKey(SSL_CTX *ctx, EVP_PKEY *key)
+    int SSL_CTX_add0_chain_cert(SSL_CTX *ctx, X509 *certificate)
+    int SSL_CTX_clear_chain_certs(SSL_CTX *ctx)
+    X509_STORE *SSL_CTX_get_cert_store(const SSL_CTX *ctx)
+    int SSL_CTX_set_default_verify_paths(SSL_CTX *ctx)
+    int SSL_CTX_add_client_CA(SSL_CTX *ctx, X509 *certificate)
+    ctypedef int (*Verify)(int, X509_STORE_CTX *) noexcept
+    void SSL_CTX_set_verify(SSL_CTX *ctx, int mode, Verify verify)
+    int SSL_CTX_get_verify_mode(const SSL_CTX *ctx)
+    Verify SSL_CTX_get_verify_callback(const SSL_CTX *ctx)
+    void SSL_set_verify(SSL *ssl, int mode, Verify verify)
+    int SSL_CTX_set_session_id_context(SSL_CTX *ctx, const unsigned char *id, unsigned int size)
+    ctypedef int (*SelectAlpn)(SSL *, const unsigned char **, unsigned char *,
+                               const unsigned char *, unsigned int, void *) noexcept
+    void SSL_CTX_set_alpn_select_cb(SSL_CTX *ctx, SelectAlpn select, void *arg)
+    int SSL_set_alpn_protos(SSL *ssl, const unsigned char *protocols, unsigned int size)
+    int SSL_select_next_proto(unsigned char **out, unsigned char *size,
+                              const unsigned char *ours, unsigned int our_size,
+                              const unsigned char *theirs, unsigned int their_size)
+    void SSL_get0_alpn_selected(const SSL *ssl, const unsigned char **data, unsigned int *size)
+    ctypedef int (*ClientHello)(SSL *, int *, void *) noexcept
+    void SSL_CTX_set_client_hello_cb(SSL_CTX *ctx, ClientHello callback, void *arg)
+    int SSL_client_hello_get0_ext(SSL *ssl, unsigned int kind, const unsigned char **data,
+                                  size_t *size)
+    ctypedef int (*Ticket)(SSL *, unsigned char *, unsigned char *, EVP_CIPHER_CTX *,
+                           EVP_MAC_CTX *, int) noexcept
+    int SSL_CTX_set_tlsext_ticket_key_evp_cb(SSL_CTX *ctx, Ticket callback)
+    ctypedef int (*Status)(SSL *, void *) noexcept
+    int SSL_CTX_set_tlsext_status_cb(SSL_CTX *ctx, Status callback)
+    int SSL_CTX_set_tlsext_status_arg(SSL_CTX *ctx, void *arg)
+    int SSL_set_tlsext_status_ocsp_resp(SSL *ssl, void *response, size_t size)
+    ctypedef int (*NewSession)(SSL *, SSL_SESSION *) noexcept
+    void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, NewSession callback)
+    SSL *SSL_new(SSL_CTX *ctx)
+    void SSL_free(SSL *ssl)
+    BIO *SSL_get_rbio(const SSL *ssl)
+    int SSL_get_ex_data_X509_STORE_CTX_idx()
+    void SSL_set_bio(SSL *ssl, BIO *input, BIO *output)
+    void SSL_set_accept_state(SSL *ssl)
+    void SSL_set_connect_state(SSL *ssl)
+    SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx)
+    int SSL_set_tlsext_host_name(SSL *ssl, const char *name)
+    X509_VERIFY_PARAM *SSL_get0_param(SSL *ssl)
+    int SSL_do_handshake(SSL *ssl)
+    int SSL_read(SSL *ssl, void *data, int size)
+    int SSL_write(SSL *ssl, const void *data, int size)
+    int SSL_pending(const SSL *ssl)
+    int SSL_shutdown(SSL *ssl)
+    int SSL_get_shutdown(const SSL *ssl)
+    void SSL_set_shutdown(SSL *ssl, int mode)
+    int SSL_get_error(const SSL *ssl, int result)
+    int SSL_session_reused(const SSL *ssl)
+    long SSL_get_verify_result(const SSL *ssl)
+    const char *SSL_get_version(const SSL *ssl)
+    int SSL_version(const SSL *ssl)
+    const SSL_CIPHER *SSL_get_current_cipher(const SSL *ssl)
+    const char *SSL_CIPHER_get_name(const SSL_CIPHER *cipher)
+    const char *SSL_get_servername(const SSL *ssl, int kind)
+    X509 *SSL_get0_peer_certificate(const SSL *ssl)
+    X509 *SSL_get_certificate(const SSL *ssl)
+    int SSL_set_session(SSL *ssl, SSL_SESSION *session)
+    void SSL_SESSION_free(SSL_SESSION *session)
+    int SSL_SESSION_is_resumable(const SSL_SESSION *session)
+    int SSL_SESSION_get_protocol_version(const SSL_SESSION *session)
+    long SSL_SESSION_get_time(const SSL_SESSION *session)
+    long SSL_SESSION_get_timeout(const SSL_SESSION *session)
+    unsigned long SSL_OP_NO_COMPRESSION, SSL_OP_NO_RENEGOTIATION
+    unsigned long SSL_OP_CIPHER_SERVER_PREFERENCE, SSL_OP_PRIORITIZE_CHACHA
+    long SSL_MODE_RELEASE_BUFFERS, SSL_MODE_NO_AUTO_CHAIN
+    long SSL_SESS_CACHE_OFF, SSL_SESS_CACHE_CLIENT, SSL_SESS_CACHE_NO_INTERNAL
+    int SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+    int SSL_ERROR_WANT_READ, SSL_ERROR_ZERO_RETURN
+    int SSL_SENT_SHUTDOWN, SSL_RECEIVED_SHUTDOWN
+    int SSL_CLIENT_HELLO_SUCCESS, SSL_TLSEXT_ERR_OK, SSL_TLSEXT_ERR_NOACK
+    int SSL_TLSEXT_ERR_ALERT_FATAL, OPENSSL_NPN_NEGOTIATED, TLSEXT_NAMETYPE_host_name
+    int TLSEXT_TYPE_server_name, TLSEXT_TYPE_application_layer_protocol_negotiation
+    int TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION
+    int SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_WRONG_VERSION_NUMBER
+    int SSL_R_CERTIFICATE_VERIFY_FAILED
+
+cdef enum:
+    RECORD = 16384              # the most plaintext that a record carries (RFC 8446 §5.1)
+    SCRATCH = 65536             # what one read of the socket brings
+    PLAIN_BYTES = SCRATCH + RECORD  # and the most it can decrypt to: a record begun before ends
+    DIRECT = 8192               # pieces from here on are encrypted where they are
+    FLUSH_BYTES = 65536         # plaintext that is encrypted for one send
+    OUTPUT_BYTES = 81920
+    MOST_PENDING = 1 << 20      # a peer that makes us answer and does not read gets no more
+    TICKET_KEY = 80             # name 16, AES 32, HMAC 32
+    TICKET_KEYS = 4
+    HANDSHAKE_RECORD = 0x16
+
+cdef enum:
+    _WAITING = 0
+    _DONE = 1
+    _PLAIN = 2
+
+_CIPHERS = (
+    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    b"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    b"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+)
+_SUITES = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+_GROUPS = b"X25519:P-256:P-384:P-521"
+_TICKET_SECONDS = 7200
+"""How long a session can be resumed, and so how old a verified client certificate may be."""
+
+log = logging.getLogger("pymosn.tls")
+
+
+class TlsError(ValueError):
+    """A certificate, a key or a setting that OpenSSL cannot use; the text says why."""
+
+
+class CertificateFacts:
+    """What an operator wants to know of a certificate."""
+
+    __slots__ = ("key_type", "names", "not_after", "not_before", "subject")
+
+    def __init__(self, subject, names, key_type, not_before, not_after):
+        self.subject = subject
+        self.names = names
+        self.key_type = key_type
+        self.not_before = not_before
+        self.not_after = not_after
+
+
+def read_certificate(chain, key):
+    """Check PEM texts and return the ``CertificateFacts`` of the leaf.
+
+    Raises ``TlsError`` when one cannot be read or they do not belong together.  An empty ``key``
+    is not looked at.
+    """
+    cdef list certificates = _read_chain(chain.encode(), "the certificate")
+    cdef _Certificate leaf = certificates[0]
+    if key:
+        _check_pair(leaf, _read_key(key.encode()))
+    return CertificateFacts(
+        _name_text(X509_get_subject_name(leaf.x509)).decode("utf-8", "replace"),
+        [name.decode("ascii", "replace") for name in _certificate_names(leaf.x509)],
+        _key_type(leaf.x509),
+        _seconds(X509_get0_notBefore(leaf.x509)),
+        _seconds(X509_get0_notAfter(leaf.x509)),
+    )
+
+
+def read_authorities(text):
+    """Check the PEM text of CA certificates and return how many there are, or raise
+    ``TlsError``."""
+    return len(_read_chain(text.encode(), "the CA certificate"))
+
+
+def check_context(settings):
+    """Raise ``TlsError`` when no ``TlsContext`` can be made of a ``snapshot.TlsContext``.
+
+    The system's roots are not read for that.
+    """
+    if not settings.ca:
+        settings = structs.replace(settings, verify="none")
+    TlsContext(settings, False)
+
+
+def new_ticket_key():
+    """Return a random key for ``TicketKeys``."""
+    return os.urandom(TICKET_KEY)
+
+
+# -- memory that the connections of a reactor share ----------------------------------------------
+
+
+cdef class TlsBuffers:
+    """What the connections of one reactor share: where they decrypt to and encrypt to, one at a
+    time, and the BIO through which OpenSSL does.
+
+    A BIO of its own, and a way from an SSL to its ``TlsSession``, would cost each connection
+    300 bytes.
+    """
+
+    def __cinit__(self, Reactor reactor):
+        self.reactor = reactor
+        self.plain = <unsigned char *>malloc(PLAIN_BYTES)
+        self.wire.output = <unsigned char *>malloc(OUTPUT_BYTES)
+        self.wire.capacity = OUTPUT_BYTES
+        self.bio = BIO_new(_WIRE)
+        if self.plain == NULL or self.wire.output == NULL or self.bio == NULL:
+            raise MemoryError()
+        BIO_set_data(self.bio, &self.wire)
+        BIO_set_init(self.bio, 1)
+
+    def __dealloc__(self):
+        # The last: connections hold this object.
+        BIO_free(self.bio)
+        free(self.plain)
+        free(self.wire.output)
+
+
+cdef int _wire_read(BIO *bio, char *data, int size) noexcept:
+    cdef Wire *wire = <Wire *>BIO_get_data(bio)
+    BIO_clear_retry_flags(bio)
+    if wire.left == 0:
+        BIO_set_retry_read(bio)
+        return -1
+    if size > wire.left:
+        size = <int>wire.left
+    memcpy(data, wire.input, size)
+    wire.input += size
+    wire.left -= size
+    return size
+
+
+cdef int _wire_write(BIO *bio, const char *data, int size) noexcept:
+    cdef Wire *wire = <Wire *>BIO_get_data(bio)
+    cdef unsigned char *larger
+    cdef size_t capacity
+    BIO_clear_retry_flags(bio)
+    if size <= 0:
+        return 0
+    if wire.used + <size_t>size > wire.capacity:
+        capacity = 2 * (wire.used + <size_t>size)
+        larger = <unsigned char *>realloc(wire.output, capacity)
+        if larger == NULL:
+            return -1
+        wire.output = larger
+        wire.capacity = capacity
+    memcpy(wire.output + wire.used, data, size)
+    wire.used += <size_t>size
+    return size
+
+
+cdef long _wire_control(BIO *bio, int command, long number, void *pointer) noexcept:
+    return command == BIO_CTRL_FLUSH
+
+
+cdef TlsSession _session_of(const SSL *ssl):
+    """Return whose SSL this is, inside of a callback."""
+    return <TlsSession>(<Wire *>BIO_get_data(SSL_get_rbio(ssl))).session
+
+
+cdef BIO_METHOD *_new_wire_method():
+    cdef BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wire")
+    BIO_meth_set_read(method, _wire_read)
+    BIO_meth_set_write(method, _wire_write)
+    BIO_meth_set_ctrl(method, _wire_control)
+    return method
+
+
+# Constants, made once: looking an algorithm up takes longer than using it.
+cdef BIO_METHOD *_WIRE = _new_wire_method()
+cdef EVP_CIPHER *_TICKET_CIPHER = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL)
+
+
+# -- session tickets ------------------------------------------------------------------------------
+
+
+cdef class TicketKeys:
+    """The keys of session tickets: the first encrypts, all decrypt (RFC 5077 §4)."""
+
+    def __cinit__(self):
+        self._keys = <unsigned char *>malloc(TICKET_KEY * TICKET_KEYS)
+        if self._keys == NULL:
+            raise MemoryError()
+
+    def __init__(self, keys=()):
+        """Without ``keys`` there is a random one."""
+        self.replace(list(keys) or [new_ticket_key()])
+
+    def __dealloc__(self):
+        free(self._keys)
+
+    cpdef void replace(self, list keys):
+        """Use these from now on, the newest first; the fifth and later are forgotten."""
+        cdef bytes key
+        for key in keys:
+            if len(key) != TICKET_KEY:
+                raise ValueError("a ticket key has 80 bytes")
+        self._count = 0
+        for key in keys[:TICKET_KEYS]:
+            memcpy(self._keys + self._count * TICKET_KEY, PyBytes_AS_STRING(key), TICKET_KEY)
+            self._count += 1
+
+
+cdef int _on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                    EVP_MAC_CTX *mac, int encrypt) noexcept:
+    cdef TlsSession session = _session_of(ssl)
+    cdef TicketKeys keys = (<TlsServer>session._factory)._tickets
+    cdef unsigned char *key = keys._keys
+    cdef int index = 0
+    if encrypt:
+        if RAND_bytes(iv, 16) != 1:
+            return -1
+        memcpy(name, key, 16)
+    else:
+        while memcmp(name, key, 16) != 0:
+            index += 1
+            if index == keys._count:
+                return 0
+            key += TICKET_KEY
+    if not _set_mac_key(mac, key + 48):
+        return -1
+    if encrypt:
+        return 1 if EVP_EncryptInit_ex(cipher, _TICKET_CIPHER, NULL, key + 16, iv) == 1 else -1
+    if EVP_DecryptInit_ex(cipher, _TICKET_CIPHER, NULL, key + 16, iv) != 1:
+        return -1
+    # 2: send a fresh one.  A ticket of TLS 1.3 should be used once (RFC 8446 §C.4).
+    return 2 if index or SSL_version(ssl) == TLS1_3_VERSION else 1
+
+
+cdef bint _set_mac_key(EVP_MAC_CTX *mac, unsigned char *key) noexcept:
+    cdef OSSL_PARAM params[3]
+    params[0] = OSSL_PARAM_construct_octet_string("key", key, 32)
+    params[1] = OSSL_PARAM_construct_utf8_string("digest", "SHA256", 0)
+    params[2] = OSSL_PARAM_construct_end()
+    return EVP_MAC_CTX_set_params(mac, params) == 1
+
+
+# -- contexts -------------------------------------------------------------------------------------
+
+
+cdef class TlsContext:
+    """One SSL_CTX: certificates, and how TLS is spoken with them.
+
+    ``names`` are those that select it, lower case.
+    """
+
+    def __cinit__(self):
+        self._staples = []
+
+    def __init__(self, settings, bint server):
+        """``settings`` is a ``snapshot.TlsContext``; raises ``TlsError``."""
+        self.server = server
+        self._peer_names = frozenset([name.lower().encode() for name in settings.peer_names])
+        self._ctx = SSL_CTX_new(TLS_server_method() if server else TLS_client_method())
+        if self._ctx == NULL:
+            raise TlsError(_reason())
+        self._configure(settings)
+
+    def __dealloc__(self):
+        cdef size_t certificate
+        for certificate, _ in self._staples or ():
+            X509_free(<X509 *>certificate)
+        SSL_CTX_free(self._ctx)
+
+    cdef void _configure(self, object settings):
+        cdef SSL_CTX *ctx = self._ctx
+        SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN)
+        SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION)
+        if settings.min_version in ("1.0", "1.1"):
+            # OpenSSL forbids their hash functions above this level.
+            SSL_CTX_set_security_level(ctx, 0)
+        _check(SSL_CTX_set_min_proto_version(ctx, _version(settings.min_version)))
+        _check(SSL_CTX_set_max_proto_version(ctx, _version(settings.max_version)))
+        self._groups = settings.groups.encode() or _GROUPS
+        _check(SSL_CTX_set_cipher_list(ctx, <bytes>(settings.ciphers.encode() or _CIPHERS)))
+        _check(SSL_CTX_set_ciphersuites(ctx, <bytes>(settings.suites.encode() or _SUITES)))
+        _check(SSL_CTX_set1_groups_list(ctx, self._groups))
+        for certificate in settings.certificates:
+            self._add_certificate(certificate)
+        self._trust(settings)
+        self.alpn = tuple([name.encode() for name in settings.alpn])
+        self._alpn_wire = _alpn_wire(self.alpn)
+        if self.server:
+            self._configure_server(settings)
+        else:
+            self._configure_client()
+
+    def _configure_server(self, settings):
+        cdef SSL_CTX *ctx = self._ctx
+        cdef bytes identity
+        if not settings.certificates:
+            raise TlsError("there is no certificate")
+        names = [name.lower().encode() for name in settings.server_names]
+        self.names = tuple(dict.fromkeys([*names, *self.names]))
+        SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA)
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF)
+        SSL_CTX_set_num_tickets(ctx, 1)
+        SSL_CTX_set_timeout(ctx, _TICKET_SECONDS)
+        SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, _on_ticket)
+        # A session is resumed only where its client was verified by the same rules.
+        identity = _digest(
+            "\0".join([settings.verify, settings.ca, *settings.peer_names]).encode()
+        )
+        _check(SSL_CTX_set_session_id_context(
+            ctx, <const unsigned char *>PyBytes_AS_STRING(identity), 32))
+        if self._alpn_wire:
+            SSL_CTX_set_alpn_select_cb(ctx, _on_alpn, <void *>self)
+        if self._staples:
+            SSL_CTX_set_tlsext_status_cb(ctx, _on_status)
+            SSL_CTX_set_tlsext_status_arg(ctx, <void *>self)
+
+    def _configure_client(self):
+        SSL_CTX_set_session_cache_mode(
+            self._ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
+        SSL_CTX_sess_set_new_cb(self._ctx, _on_new_session)
+
+    cdef void _add_certificate(self, object certificate):
+        cdef list chain = _read_chain(certificate.chain.encode(), "the certificate")
+        cdef _Certificate leaf = chain[0]
+        cdef _Certificate issuer
+        cdef _Key key = _read_key(certificate.key.encode())
+        _check_pair(leaf, key)
+        _check(SSL_CTX_use_certificate(self._ctx, leaf.x509))
+        _check(SSL_CTX_use_PrivateKey(self._ctx, key.pkey))
+        SSL_CTX_clear_chain_certs(self._ctx)
+        for issuer in chain[1:]:
+            _check(SSL_CTX_add0_chain_cert(self._ctx, issuer.x509))
+            issuer.x509 = NULL
+        names = _certificate_names(leaf.x509)
+        self.names = tuple([*(self.names or ()), *names])
+        if certificate.ocsp:
+            self._staples.append((<size_t>leaf.x509, certificate.ocsp))
+            leaf.x509 = NULL
+
+    cdef void _trust(self, object settings):
+        """Whom to verify, and by which authorities."""
+        cdef int mode = SSL_VERIFY_NONE
+        cdef _Certificate authority
+        verify = settings.verify
+        if verify == "none":
+            if self.server:
+                return
+        elif verify in ("require", "full", "chain"):
+            mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+        elif verify in ("request", "optional"):
+            mode = SSL_VERIFY_PEER
+        else:
+            raise TlsError(f"{verify!r} is no way to verify")
+        if verify == "request":
+            SSL_CTX_set_verify(self._ctx, mode, _accept_any)
+            return
+        if settings.ca:
+            for authority in _read_chain(settings.ca.encode(), "the CA certificate"):
+                _check(X509_STORE_add_cert(SSL_CTX_get_cert_store(self._ctx), authority.x509))
+                if self.server:
+                    _check(SSL_CTX_add_client_CA(self._ctx, authority.x509))
+        elif mode != SSL_VERIFY_NONE:
+            _check(SSL_CTX_set_default_verify_paths(self._ctx))
+        SSL_CTX_set_verify(self._ctx, mode, _check_names)
+
+    cdef void _take_over(self, SSL *ssl):
+        """Make a connection that began with another context of the listener use this one."""
+        cdef SSL_CTX *ctx = self._ctx
+        # Takes the certificates; everything else was copied when the connection began.
+        SSL_set_SSL_CTX(ssl, ctx)
+        SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), SSL_CTX_get_verify_callback(ctx))
+        SSL_clear_options(ssl, SSL_get_options(ssl) & ~SSL_CTX_get_options(ctx))
+        SSL_set_options(ssl, SSL_CTX_get_options(ctx))
+        SSL_set_security_level(ssl, SSL_CTX_get_security_level(ctx))
+        SSL_set_min_proto_version(ssl, SSL_CTX_get_min_proto_version(ctx))
+        SSL_set_max_proto_version(ssl, SSL_CTX_get_max_proto_version(ctx))
+        SSL_set1_groups_list(ssl, self._groups)
+
+
+cdef int _on_alpn(SSL *ssl, const unsigned char **out, unsigned char *size,
+                  const unsigned char *offered, unsigned int offered_size, void *arg) noexcept:
+    cdef bytes ours = (<TlsContext>arg)._alpn_wire
+    if SSL_select_next_proto(
+            <unsigned char **>out, size, <const unsigned char *>PyBytes_AS_STRING(ours),
+            <unsigned int>PyBytes_GET_SIZE(ours), offered, offered_size) == OPENSSL_NPN_NEGOTIATED:
+        return SSL_TLSEXT_ERR_OK
+    # RFC 7301 §3.2: a client that speaks none of ours must not guess.
+    return SSL_TLSEXT_ERR_ALERT_FATAL
+
+
+cdef int _on_status(SSL *ssl, void *arg) noexcept:
+    cdef size_t used = <size_t>SSL_get_certificate(ssl)
+    cdef bytes response
+    cdef void *copied
+    for certificate, response in (<TlsContext>arg)._staples:
+        if <size_t>certificate == used:
+            copied = OPENSSL_memdup(PyBytes_AS_STRING(response), PyBytes_GET_SIZE(response))
+            SSL_set_tlsext_status_ocsp_resp(ssl, copied, PyBytes_GET_SIZE(response))
+            return SSL_TLSEXT_ERR_OK
+    return SSL_TLSEXT_ERR_NOACK
+
+
+cdef int _accept_any(int verified, X509_STORE_CTX *store) noexcept:
+    return 1
+
+
+cdef int _check_names(int verified, X509_STORE_CTX *store) noexcept:
+    """Beside the chain, and the name if OpenSSL was told one: our own list of names."""
+    cdef SSL *ssl
+    cdef TlsContext context
+    if verified and X509_STORE_CTX_get_error_depth(store) == 0:
+        ssl = <SSL *>X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx())
+        context = _session_of(ssl)._context
+        if context._peer_names:
+            for name in (_alternative_names(X509_STORE_CTX_get0_cert(store), GEN_URI)
+                         + _alternative_names(X509_STORE_CTX_get0_cert(store), GEN_DNS)):
+                if name.lower() in context._peer_names:
+                    return 1
+            X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION)
+            return 0
+    return verified
+
+
+# -- servers --------------------------------------------------------------------------------------
+
+
+cdef class TlsServer(TlsFactory):
+    """TLS of one listener."""
+
+    def __init__(self, TlsBuffers buffers, settings, TicketKeys tickets, TlsStats stats, str name):
+        """``settings`` is a ``snapshot.TlsServer``; raises ``TlsError``."""
+        cdef TlsContext context
+        self._buffers = buffers
+        self._tickets = tickets
+        self._stats = stats
+        self.name = name
+        self._inspector = settings.inspector
+        self._timeout = settings.handshake_timeout
+        self.contexts = [self._context(item) for item in settings.contexts]
+        if not self.contexts:
+            raise TlsError("there is no TLS context")
+        self._by_name = {}
+        for context in self.contexts:
+            for server_name in context.names:
+                self._by_name.setdefault(server_name, context)
+        if len(self.contexts) > 1:
+            context = self.contexts[0]
+            SSL_CTX_set_client_hello_cb(context._ctx, _on_client_hello, <void *>self)
+
+    def _context(self, settings):
+        try:
+            return TlsContext(settings, True)
+        except TlsError as error:
+            raise TlsError(f"{self.name}: {error}") from None
+
+    cdef TlsLayer layer(self):
+        cdef TlsSession session = TlsSession.__new__(TlsSession)
+        session._attach(self._buffers, self, <TlsContext>self.contexts[0])
+        session._stats = self._stats
+        session._server = True
+        session._inspect = self._inspector
+        session.timeout = self._timeout
+        SSL_set_accept_state(session._ssl)
+        return session
+
+    def session(self):
+        """Return a layer, for tests."""
+        return self.layer()
+
+    cdef TlsContext choose(self, bytes name, list protocols):
+        """Return the context for a ClientHello."""
+        cdef TlsContext context
+        cdef bytes rest
+        if name:
+            context = self._by_name.get(name)
+            rest = name
+            while context is None and b"." in rest:
+                rest = rest.partition(b".")[2]
+                context = self._by_name.get(b"*." + rest)
+            if context is not None:
+                return context
+        for context in self.contexts:
+            for protocol in context.alpn:
+                if protocol in protocols:
+                    return context
+        return self.contexts[0]
+
+
+cdef int _on_client_hello(SSL *ssl, int *alert, void *arg) noexcept:
+    cdef TlsSession session = _session_of(ssl)
+    cdef TlsContext context = (<TlsServer>arg).choose(_hello_name(ssl), _hello_protocols(ssl))
+    if context is not session._context:
+        session._context = context
+        context._take_over(ssl)
+    return SSL_CLIENT_HELLO_SUCCESS
+
+
+cdef bytes _hello_name(SSL *ssl):
+    """Return the SNI in lower case; empty when there is none that makes sense (RFC 6066 §3)."""
+    cdef const unsigned char *data
+    cdef size_t size
+    cdef size_t length
+    if not SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size):
+        return b""
+    # list length (2) | type (1) = host_name | name length (2) | name
+    if size < 5 or data[2] != TLSEXT_NAMETYPE_host_name:
+        return b""
+    length = (data[3] << 8) | data[4]
+    if length > size - 5 or length > 255:
+        return b""
+    return PyBytes_FromStringAndSize(<const char *>data + 5, length).lower()
+
+
+cdef list _hello_protocols(SSL *ssl):
+    """Return the protocols that the client offers (RFC 7301 §3.1)."""
+    cdef const unsigned char *data
+    cdef size_t size
+    cdef size_t at = 2
+    cdef list found = []
+    if SSL_client_hello_get0_ext(
+            ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &data, &size):
+        while at < size and at + 1 + data[at] <= size:
+            found.append(PyBytes_FromStringAndSize(<const char *>data + at + 1, data[at]))
+            at += 1 + data[at]
+    return found
+
+
+# -- clients --------------------------------------------------------------------------------------
+
+
+cdef class TlsClient(TlsFactory):
+    """TLS towards one upstream host; keeps sessions to resume."""
+
+    def __init__(self, TlsBuffers buffers, TlsContext context, settings, str server_name,
+                 TlsStats stats, str name, alpn=None):
+        """``settings`` is the ``snapshot.TlsClient`` that ``context`` is made of.
+
+        ``server_name`` is sent as SNI and verified; an IP address is only verified.  ``alpn`` are
+        the protocols to offer if not those of the context.
+        """
+        self._alpn_wire = context._alpn_wire if alpn is None else _alpn_wire(alpn)
+        self._buffers = buffers
+        self._context = context
+        self._stats = stats
+        self.name = name
+        self.fall_back = settings.fall_back
+        self._server_name = server_name.encode("idna" if not server_name.isascii() else "ascii")
+        self._is_ip = _is_ip(server_name)
+        self._send_name = bool(server_name) and not self._is_ip
+        self._verify_name = settings.context.verify == "full"
+
+    def __dealloc__(self):
+        while self._count:
+            self._count -= 1
+            SSL_SESSION_free(self._sessions[self._count])
+
+    cdef TlsLayer layer(self):
+        cdef TlsSession session = TlsSession.__new__(TlsSession)
+        cdef X509_VERIFY_PARAM *param
+        session._attach(self._buffers, self, self._context)
+        session._stats = self._stats
+        if self._send_name:
+            SSL_set_tlsext_host_name(session._ssl, PyBytes_AS_STRING(self._server_name))
+        if self._verify_name:
+            param = SSL_get0_param(session._ssl)
+            X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
+            if self._is_ip:
+                _check(X509_VERIFY_PARAM_set1_ip_asc(param, self._server_name))
+            else:
+                _check(X509_VERIFY_PARAM_set1_host(param, self._server_name, 0))
+        if self._alpn_wire:
+            SSL_set_alpn_protos(
+                session._ssl, <const unsigned char *>PyBytes_AS_STRING(self._alpn_wire),
+                <unsigned int>PyBytes_GET_SIZE(self._alpn_wire))
+        self._resume(session._ssl)
+        SSL_set_connect_state(session._ssl)
+        return session
+
+    def session(self):
+        """Return a layer, for tests."""
+        return self.layer()
+
+    cdef void _keep(self, SSL_SESSION *session) noexcept:
+        """Own ``session``; the oldest makes room."""
+        if self._count == SESSIONS:
+            SSL_SESSION_free(self._sessions[0])
+            self._count -= 1
+            memmove(self._sessions, &self._sessions[1], self._count * sizeof(SSL_SESSION *))
+        self._sessions[self._count] = session
+        self._count += 1
+
+    cdef void _resume(self, SSL *ssl) noexcept:
+        """Offer the newest session that is still good."""
+        cdef SSL_SESSION *session
+        cdef long now
+        if self._count == 0:
+            return
+        now = <long>time.time()
+        while self._count:
+            session = self._sessions[self._count - 1]
+            if (SSL_SESSION_is_resumable(session)
+                    and SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session) > now):
+                SSL_set_session(ssl, session)
+                if SSL_SESSION_get_protocol_version(session) != TLS1_3_VERSION:
+                    return
+                # RFC 8446 §C.4: a ticket is used once.
+                self._count -= 1
+                SSL_SESSION_free(session)
+                return
+            self._count -= 1
+            SSL_SESSION_free(session)
+
+
+cdef int _on_new_session(SSL *ssl, SSL_SESSION *session) noexcept:
+    (<TlsClient>_session_of(ssl)._factory)._keep(session)
+    return 1
+
+
+# -- connections ----------------------------------------------------------------------------------
+
+
+cdef class TlsSession(TlsLayer):
+    """The TLS of one connection."""
+
+    def __cinit__(self):
+        self.shaking = True
+        self.alpn = b""
+        self.error = ""
+
+    def __dealloc__(self):
+        if self._ssl != NULL:
+            # Without this a connection that was not ended politely could not be resumed.
+            SSL_set_shutdown(self._ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+            SSL_free(self._ssl)
+        free(self._pending)
+
+    cdef void _attach(self, TlsBuffers buffers, TlsFactory factory, TlsContext context):
+        self._buffers = buffers
+        self._factory = factory
+        self._context = context
+        self._ssl = SSL_new(context._ctx)
+        if self._ssl == NULL:
+            raise MemoryError()
+        BIO_up_ref(buffers.bio)
+        SSL_set_bio(self._ssl, buffers.bio, buffers.bio)
+
+    cdef void _enter(self, Py_ssize_t left) noexcept:
+        """OpenSSL is about to work on this connection, with ``left`` bytes in the scratch buffer."""
+        cdef Wire *wire = &self._buffers.wire
+        wire.session = <void *>self
+        wire.input = self._buffers.reactor._scratch
+        wire.left = left
+        wire.used = 0
+        if ERR_peek_error():
+            ERR_clear_error()  # somebody else's
+
+    # -- the handshake ---------------------------------------------------------------------------
+
+    cdef int handshake(self, int fd) except? -1:
+        cdef int first
+        cdef Py_ssize_t count
+        self.more = False
+        if self._inspect:
+            first = self._buffers.reactor.peek_byte(fd)
+            if first == -1:
+                return _WAITING
+            if first != HANDSHAKE_RECORD:
+                self.shaking = False
+                return _PLAIN
+            self._inspect = False
+        count = 0
+        if self._server or self._started:
+            count = self._buffers.reactor.fill_scratch(fd)
+            if count <= 0:
+                if count == -EAGAIN:
+                    return _WAITING
+                self.error = (os.strerror(-count) if count else
+                              "the peer closed the connection during the handshake")
+                return <int>count if count else -ECONNRESET
+            self.more = count == SCRATCH
+        self._enter(count)
+        return self._begin(fd)
+
+    cdef int _begin(self, int fd) except? -1:
+        cdef int result, error, sent
+        self._started = True
+        result = SSL_do_handshake(self._ssl)
+        if result == 1:
+            return self._established(fd)
+        error = SSL_get_error(self._ssl, result)
+        if error == SSL_ERROR_WANT_READ:
+            sent = self._transmit(fd)
+            return sent if sent < 0 else _WAITING
+        self._note_error()
+        self._transmit(fd)
+        return -EPROTO
+
+    cdef int _established(self, int fd) except? -1:
+        cdef const unsigned char *protocol
+        cdef unsigned int size
+        cdef int sent
+        self.shaking = False
+        SSL_get0_alpn_selected(self._ssl, &protocol, &size)
+        if size:
+            self.alpn = PyBytes_FromStringAndSize(<const char *>protocol, size)
+        self._stats.handshake_done(SSL_session_reused(self._ssl))
+        sent = self._transmit(fd)
+        if sent < 0:
+            return sent
+        if self._buffers.wire.left:
+            self._early = self._decrypt(fd, False)
+        return _DONE
+
+    cdef void report(self, bytes peer):
+        self._stats.handshake_failed()
+        level = logging.INFO if self._server else logging.WARNING
+        name = (<TlsServer>self._factory).name if self._server else (<TlsClient>self._factory).name
+        reason = self.error or "it took too long"
+        log.log(level, "%s: the TLS handshake with %s failed: %s", name, address_text(peer), reason)
+
+    # -- bytes -----------------------------------------------------------------------------------
+
+    cdef bytes receive(self, int fd, bint bulk):
+        cdef Reactor reactor = self._buffers.reactor
+        cdef Py_ssize_t count
+        cdef bytes data
+        if self._early is not None:
+            data = self._early
+            self._early = None
+            return data
+        while True:
+            if self._failure:
+                reactor.io_error = self._failure
+                return None
+            if self._peer_ended:
+                reactor.io_error = 0
+                return None
+            count = reactor.fill_scratch(fd)
+            if count <= 0:
+                self.more = False
+                if count == 0:
+                    self.error = "the peer closed the connection without a close_notify"
+                    count = -ECONNRESET
+                reactor.io_error = <int>-count
+                return None
+            self.more = count == SCRATCH
+            self._enter(count)
+            data = self._decrypt(fd, bulk)
+            if data is not None:
+                return data
+            if not self.more:
+                # A part of a record, or something between OpenSSL and the peer.
+                reactor.io_error = EAGAIN
+                return None
+
+    cdef bytes _decrypt(self, int fd, bint bulk):
+        """Return what the ciphertext at hand holds, None when that is nothing.
+
+        ``more`` is set when the next ``receive`` has an end or an error to tell.
+        """
+        cdef PyObject *owned = NULL
+        cdef unsigned char *target = self._buffers.plain
+        cdef int total = 0, count, error
+        cdef bytes data
+        if bulk:
+            owned = new_bytes(NULL, PLAIN_BYTES)
+            if owned == NULL:
+                raise MemoryError()
+            target = <unsigned char *>PyBytes_AS_STRING(<object>owned)
+        while True:
+            count = SSL_read(self._ssl, target + total, PLAIN_BYTES - total)
+            if count <= 0:
+                error = SSL_get_error(self._ssl, count)
+                if error == SSL_ERROR_ZERO_RETURN:
+                    self._peer_ended = True
+                    self.more = True
+                elif error != SSL_ERROR_WANT_READ:
+                    self._note_error()
+                    self._failure = EPROTO
+                    self.more = True
+                break
+            total += count
+            if self._buffers.wire.left == 0 and SSL_pending(self._ssl) == 0:
+                break
+            if total == PLAIN_BYTES:
+                break
+        self._buffers.wire.left = 0
+        if self._buffers.wire.used and self._transmit(fd) < 0 and not self._failure:
+            self._failure = EPROTO
+            self.more = True
+        if owned == NULL:
+            return PyBytes_FromStringAndSize(<char *>target, total) if total else None
+        if total == 0:
+            data = <bytes>owned
+            _drop(owned)
+            return None
+        _PyBytes_Resize(&owned, total)
+        data = <bytes>owned
+        _drop(owned)
+        return data
+
+    cdef Py_ssize_t send(self, int fd, OutputQueue queue, bint final) except? -1:
+        cdef Py_ssize_t taken
+        cdef int sent
+        if self._pending_size:
+            sent = self.push(fd)
+            if sent <= 0:
+                return sent
+            if self._unreported:
+                taken = self._unreported
+                self._unreported = 0
+                return taken
+        self._enter(0)
+        taken = self._encrypt(queue)
+        if taken < 0:
+            return taken
+        if final and taken == queue.size:
+            SSL_shutdown(self._ssl)
+        sent = self._transmit(fd)
+        if sent == 0:
+            # Reported when its last byte has left: what is reported is in the kernel's hands.
+            self._unreported = taken
+            return 0
+        return sent if sent < 0 else taken
+
+    cdef Py_ssize_t _encrypt(self, OutputQueue queue) except? -1:
+        """Encrypt up to ``FLUSH_BYTES``; small pieces share a record."""
+        cdef unsigned char *staging = self._buffers.plain
+        cdef Py_ssize_t staged = 0, taken = 0, size, part
+        cdef Py_ssize_t index = 0, count = queue.count
+        cdef const Part *parts = queue.parts()
+        cdef const unsigned char *start
+        while index < count and taken < FLUSH_BYTES:
+            start = <const unsigned char *>parts[index].start
+            size = parts[index].size
+            index += 1
+            if size > FLUSH_BYTES - taken:
+                size = FLUSH_BYTES - taken
+            taken += size
+            while size:
+                if staged == 0 and (size >= RECORD or (size >= DIRECT and index == count)):
+                    part = size if index == count else size - size % RECORD
+                    if SSL_write(self._ssl, start, <int>part) <= 0:
+                        return self._write_failed()
+                else:
+                    part = min(size, RECORD - staged)
+                    memcpy(staging + staged, start, part)
+                    staged += part
+                    if staged == RECORD:
+                        if SSL_write(self._ssl, staging, RECORD) <= 0:
+                            return self._write_failed()
+                        staged = 0
+                start += part
+                size -= part
+        if staged and SSL_write(self._ssl, staging, <int>staged) <= 0:
+            return self._write_failed()
+        return taken
+
+    def _write_failed(self):
+        self._note_error()
+        return -EPROTO
+
+    cdef int push(self, int fd) except? -1:
+        cdef Py_ssize_t count
+        if self._pending_size == 0:
+            return 1
+        count = self._buffers.reactor.send_memory(
+            fd, self._pending + self._pending_sent, self._pending_size - self._pending_sent)
+        if count < 0:
+            return <int>count
+        self._pending_sent += <size_t>count
+        if self._pending_sent < self._pending_size:
+            return 0
+        free(self._pending)
+        self._pending = NULL
+        self._pending_size = 0
+        self._pending_sent = 0
+        return 1
+
+    cdef int _transmit(self, int fd) except? -1:
+        """Send what OpenSSL has written: 1 when all has left, 0 when the rest is kept for
+        ``push``, or minus an errno."""
+        cdef Wire *wire = &self._buffers.wire
+        cdef size_t used = wire.used
+        cdef Py_ssize_t count
+        wire.used = 0
+        if self._pending_size:
+            return self._save(wire.output, used) if used else 0
+        if used == 0:
+            return 1
+        count = self._buffers.reactor.send_memory(fd, wire.output, used)
+        if count < 0:
+            return <int>count
+        if <size_t>count == used:
+            return 1
+        return self._save(wire.output + count, used - <size_t>count)
+
+    cdef int _save(self, const unsigned char *data, size_t size) noexcept:
+        cdef unsigned char *larger
+        if self._pending_size + size > MOST_PENDING:
+            return -EPROTO
+        larger = <unsigned char *>realloc(self._pending, self._pending_size + size)
+        if larger == NULL:
+            return -EPROTO
+        memcpy(larger + self._pending_size, data, size)
+        self._pending = larger
+        self._pending_size += size
+        return 0
+
+    cdef void end(self, int fd):
+        if not self.shaking and not self._failure and not SSL_get_shutdown(self._ssl) & SSL_SENT_SHUTDOWN:
+            self._enter(0)
+            SSL_shutdown(self._ssl)
+            self._transmit(fd)
+
+    cdef void _note_error(self):
+        """Put OpenSSL's reason into ``error``."""
+        cdef unsigned long error = ERR_peek_error()
+        cdef int reason = ERR_GET_REASON(error) if ERR_GET_LIB(error) == ERR_LIB_SSL else 0
+        if reason == SSL_R_HTTP_REQUEST or reason == SSL_R_HTTPS_PROXY_REQUEST:
+            self.error = "the client speaks plain HTTP on a TLS port"
+            ERR_clear_error()
+        elif reason == SSL_R_WRONG_VERSION_NUMBER and not self._started_well():
+            self.error = "the peer does not speak TLS"
+            ERR_clear_error()
+        elif reason == SSL_R_CERTIFICATE_VERIFY_FAILED:
+            self.error = f"the peer's certificate is refused: {self._verify_error()}"
+            ERR_clear_error()
+        else:
+            self.error = _reason()
+
+    def _started_well(self):
+        return not self.shaking
+
+    cdef str _verify_error(self):
+        cdef long result = SSL_get_verify_result(self._ssl)
+        if result == X509_V_ERR_APPLICATION_VERIFICATION:
+            return "none of its names is allowed"
+        return X509_verify_cert_error_string(result).decode("ascii", "replace")
+
+    # -- facts -----------------------------------------------------------------------------------
+
+    cpdef bytes fact(self, str name):
+        cdef const char *text = NULL
+        cdef X509 *peer
+        if self.shaking:
+            return None
+        if name == "version":
+            return SSL_get_version(self._ssl)
+        if name == "cipher":
+            return SSL_CIPHER_get_name(SSL_get_current_cipher(self._ssl))
+        if name == "alpn":
+            return self.alpn or None
+        if name == "server_name":
+            text = SSL_get_servername(self._ssl, TLSEXT_NAMETYPE_host_name)
+            return None if text == NULL else <bytes>text
+        if name == "resumed":
+            return b"true" if SSL_session_reused(self._ssl) else b"false"
+        peer = SSL_get0_peer_certificate(self._ssl)
+        if peer == NULL:
+            return None
+        if name == "peer_verified":
+            return b"true" if SSL_get_verify_result(self._ssl) == X509_V_OK else b"false"
+        return _certificate_fact(peer, name)
+
+    # -- for tests, which have no reactor's event to wait for ---------------------------------------
+
+    def step(self, int fd):
+        """``handshake`` for Python."""
+        return self.handshake(fd)
+
+    def read(self, int fd):
+        """``receive`` for Python: bytes, or the errno."""
+        data = self.receive(fd, False)
+        return self._buffers.reactor.io_error if data is None else data
+
+    def write(self, int fd, list pieces, bint final=False):
+        """``send`` for Python."""
+        cdef OutputQueue queue = OutputQueue()
+        for piece in pieces:
+            queue.add(piece)
+        return self.send(fd, queue, final)
+
+    def close(self, int fd):
+        """``end`` for Python."""
+        self.end(fd)
+
+
+# -- certificates and keys ------------------------------------------------------------------------
+
+
+cdef class _Certificate:
+    cdef X509 *x509
+
+    def __dealloc__(self):
+        X509_free(self.x509)
+
+
+cdef class _Key:
+    cdef EVP_PKEY *pkey
+
+    def __dealloc__(self):
+        EVP_PKEY_free(self.pkey)
+
+
+cdef int _no_password(char *data, int size, int writing, void *arg) noexcept:
+    """Never ask at a terminal."""
+    return -1
+
+
+cdef list _read_chain(bytes text, str what):
+    """Return the certificates of a PEM text; raises ``TlsError`` when there is none."""
+    cdef BIO *bio = BIO_new_mem_buf(PyBytes_AS_STRING(text), <int>PyBytes_GET_SIZE(text))
+    cdef list found = []
+    cdef _Certificate certificate
+    cdef X509 *x509
+    cdef unsigned long error
+    if bio == NULL:
+        raise MemoryError()
+    ERR_clear_error()
+    try:
+        while True:
+            x509 = PEM_read_bio_X509_AUX(bio, NULL, _no_password, NULL)
+            if x509 == NULL:
+                break
+            certificate = _Certificate.__new__(_Certificate)
+            certificate.x509 = x509
+            found.append(certificate)
+        error = ERR_peek_last_error()
+        if not found:
+            raise TlsError(f"{what} is not PEM: {_reason()}")
+        if ERR_GET_LIB(error) != ERR_LIB_PEM or ERR_GET_REASON(error) != PEM_R_NO_START_LINE:
+            raise TlsError(f"{what} number {len(found) + 1} cannot be read: {_reason()}")
+    finally:
+        ERR_clear_error()
+        BIO_free(bio)
+    return found
+
+
+cdef _Key _read_key(bytes text):
+    cdef BIO *bio = BIO_new_mem_buf(PyBytes_AS_STRING(text), <int>PyBytes_GET_SIZE(text))
+    cdef _Key key = _Key.__new__(_Key)
+    if bio == NULL:
+        raise MemoryError()
+    ERR_clear_error()
+    key.pkey = PEM_read_bio_PrivateKey(bio, NULL, _no_password, NULL)
+    BIO_free(bio)
+    if key.pkey == NULL:
+        ERR_clear_error()
+        why = "encrypted" if b"ENCRYPTED" in text else "not PEM"
+        raise TlsError(f"the private key cannot be read: it is {why}")
+    return key
+
+
+def _check_pair(_Certificate leaf, _Key key):
+    if X509_check_private_key(leaf.x509, key.pkey) != 1:
+        ERR_clear_error()
+        raise TlsError("the private key does not belong to the certificate")
+
+
+cdef list _certificate_names(X509 *certificate):
+    """Return the DNS names of a certificate, or its common name when it has none."""
+    cdef list names = _alternative_names(certificate, GEN_DNS)
+    cdef X509_NAME *subject
+    cdef ASN1_STRING *text
+    cdef int at
+    if not names:
+        subject = X509_get_subject_name(certificate)
+        at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1)
+        if at >= 0:
+            text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))
+            names = [_string(text)]
+    return [name.lower() for name in names]
+
+
+cdef list _alternative_names(X509 *certificate, int wanted):
+    """Return the SANs of one kind.  What is not printable ASCII is no name, and could forge
+    headers and log lines."""
+    cdef GENERAL_NAMES *names = <GENERAL_NAMES *>X509_get_ext_d2i(
+        certificate, NID_subject_alt_name, NULL, NULL)
+    cdef list found = []
+    cdef int index, kind
+    cdef void *value
+    if names == NULL:
+        return found
+    for index in range(sk_GENERAL_NAME_num(names)):
+        value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, index), &kind)
+        if kind == wanted:
+            name = _string(<ASN1_STRING *>value)
+            if name.isascii() and name.decode().isprintable() and b" " not in name:
+                found.append(name)
+    GENERAL_NAMES_free(names)
+    return found
+
+
+cdef bytes _string(ASN1_STRING *text):
+    return PyBytes_FromStringAndSize(
+        <const char *>ASN1_STRING_get0_data(text), ASN1_STRING_length(text))
+
+
+cdef bytes _name_text(X509_NAME *name):
+    """Return a distinguished name as RFC 2253 writes it."""
+    cdef BIO *bio = BIO_new_memory(BIO_s_mem())
+    cdef bytes text
+    if bio == NULL:
+        raise MemoryError()
+    X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253)
+    text = _memory(bio)
+    BIO_free(bio)
+    return text
+
+
+cdef bytes _memory(BIO *bio):
+    cdef char *data
+    cdef long size = BIO_get_mem_data(bio, &data)
+    return PyBytes_FromStringAndSize(data, size)
+
+
+cdef bytes _certificate_fact(X509 *certificate, str name):
+    if name == "peer_subject":
+        return _name_text(X509_get_subject_name(certificate))
+    if name == "peer_issuer":
+        return _name_text(X509_get_issuer_name(certificate))
+    if name == "peer_serial":
+        return _serial(certificate)
+    if name == "peer_fingerprint":
+        return _fingerprint(certificate)
+    if name == "peer_not_after":
+        return b"%d" % _seconds(X509_get0_notAfter(certificate))
+    if name == "peer_dns_san":
+        return _listed(_alternative_names(certificate, GEN_DNS))
+    if name == "peer_uri_san":
+        return _listed(_alternative_names(certificate, GEN_URI))
+    if name == "peer_certificate":
+        return _encoded(certificate)
+    return None
+
+
+cdef bytes _listed(list names):
+    """Join names by commas; one inside a name cannot make two of it."""
+    return b",".join([name.replace(b",", b"%2C") for name in names]) or None
+
+
+cdef bytes _serial(X509 *certificate):
+    cdef BIGNUM *number = ASN1_INTEGER_to_BN(X509_get_serialNumber(certificate), NULL)
+    cdef char *text = BN_bn2hex(number)
+    cdef bytes result = <bytes>text
+    OPENSSL_free(text)
+    BN_free(number)
+    return result.lower()
+
+
+cdef bytes _fingerprint(X509 *certificate):
+    """Return the SHA-256 of the certificate in hexadecimal."""
+    cdef unsigned char digest[32]
+    cdef unsigned int size = 32
+    X509_digest(certificate, EVP_sha256(), digest, &size)
+    return PyBytes_FromStringAndSize(<char *>digest, size).hex().encode()
+
+
+cdef bytes _encoded(X509 *certificate):
+    """Return the certificate as PEM, percent-encoded (Envoy's way)."""
+    cdef BIO *bio = BIO_new_memory(BIO_s_mem())
+    cdef bytes text
+    if bio == NULL:
+        raise MemoryError()
+    PEM_write_bio_X509(bio, certificate)
+    text = _memory(bio)
+    BIO_free(bio)
+    return urllib.parse.quote(text, safe="").encode()
+
+
+cdef str _key_type(X509 *certificate):
+    cdef int kind = EVP_PKEY_get_base_id(X509_get0_pubkey(certificate))
+    if kind == EVP_PKEY_RSA or kind == EVP_PKEY_RSA_PSS:
+        return "RSA"
+    if kind == EVP_PKEY_EC:
+        return "ECDSA"
+    return "Ed25519" if kind == EVP_PKEY_ED25519 else "other"
+
+
+cdef long _seconds(const ASN1_TIME *moment):
+    """Return a time as seconds since 1970."""
+    cdef tm when
+    if moment == NULL or ASN1_TIME_to_tm(moment, &when) != 1:
+        return 0
+    return timegm(&when)
+
+
+# -- small things ---------------------------------------------------------------------------------
+
+
+cdef void _drop(PyObject *owned):
+    """Give back the reference that ``new_bytes`` returned."""
+    Py_DECREF(<object>owned)
+
+
+cdef extern from "Python.h":
+    void Py_DECREF(object something)
+
+
+def _check(int result):
+    """Raise ``TlsError`` with OpenSSL's reason when ``result`` is not a success."""
+    if result <= 0:
+        raise TlsError(_reason())
+
+
+cdef str _reason():
+    """Return OpenSSL's reason for the last failure, and forget it."""
+    cdef unsigned long error = ERR_get_error()
+    cdef const char *text = ERR_reason_error_string(error) if error else NULL
+    ERR_clear_error()
+    return "the reason is not known" if text == NULL else text.decode("ascii", "replace")
+
+
+def _version(text):
+    versions = {"1.0": TLS1_VERSION, "1.1": TLS1_1_VERSION, "1.2": TLS1_2_VERSION,
+                "1.3": TLS1_3_VERSION}
+    if text not in versions:
+        raise TlsError(f"{text!r} is not a version of TLS")
+    return versions[text]
+
+
+cdef bytes _alpn_wire(names):
+    """Return protocols as the extension writes them (RFC 7301 §3.1)."""
+    return b"".join([bytes([len(name)]) + name for name in names])
+
+
+def _is_ip(text):
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _digest(bytes data):
+    import hashlib
+    return hashlib.sha256(data).digest()
