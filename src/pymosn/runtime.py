@@ -42,7 +42,6 @@ from pymosn.stream.http2_client import Http2Pool
 from pymosn.stream.negotiated import NegotiatedPool
 from pymosn.stream.options import RpcOptions, ServerOptions
 from pymosn.stream.pool import NEGOTIATED, ConnectionPool, Limits, PoolOptions
-from pymosn.stream.xprotocol_client import XprotocolPool
 from pymosn.upstream.balancer import BALANCERS, Random
 from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost
@@ -122,6 +121,8 @@ class HostPools:
         tls = None if self._tls is None else self._tls.factory(protocol)
         rpc = self._rpc.get(protocol)
         if rpc is not None:
+            from pymosn.stream.xprotocol_client import XprotocolPool  # noqa: PLC0415 -- for the few
+
             return XprotocolPool(*self._parts, tls, rpc)
         return POOLS[protocol](*self._parts, tls)
 

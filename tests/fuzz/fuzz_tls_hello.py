@@ -1,5 +1,5 @@
-"""Fuzz target: the first bytes of a connection, which the TLS inspector and OpenSSL read."""
-on untouched; never an exception or a read outside a buffer, and the same however they are cut.
+"""Any first bytes leave a TLS server waiting, refusing with a reason, or (an inspector) passing
+them on untouched; never an exception or a read outside a buffer, and the same however they are cut.
 """
 
 import socket

@@ -1,7 +1,6 @@
 """The upstream side of HTTP/2: one connection, many exchanges, and the pool of one host."""
 
 import base64
-import hashlib
 from typing import Any
 
 from pymosn.message import Head, RequestHead, ResponseHead
@@ -351,6 +350,8 @@ class Http2ClientStream(Http2Sender):
         head.upgrade = self._upgrade
         key = self._websocket_key
         if key is not None and head.get(b"sec-websocket-accept") is None:
+            import hashlib  # noqa: PLC0415 -- brings OpenSSL, megabytes that few need
+
             digest = hashlib.sha1(key + _WEBSOCKET_GUID, usedforsecurity=False).digest()
             head.add(b"Sec-WebSocket-Accept", base64.b64encode(digest))
 
