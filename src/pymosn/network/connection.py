@@ -318,9 +318,6 @@ class Connection(Source):
             transfer = self.outgoing
             transfer.source_ready()
             return
-        # Kept in a variable, here and elsewhere: what is called may close the connection, and with
-        # it the last reference to what is being called.
-        handler = self.handler
         reads = 0
         while self.readable and not self.paused and not self.closed and self.outgoing is None:
             if self.lingering:
@@ -342,6 +339,10 @@ class Connection(Source):
                 if size < _READ_SIZE and not self.hangup:
                     # A short read emptied the kernel's buffer; the next arrival is a new edge.
                     self.readable = False
+                # Kept in a variable, here and elsewhere: what is called may close the connection,
+                # and with it the last reference to what is being called; or have another take
+                # its place.
+                handler = self.handler
                 handler.on_data(data)
             reads += 1
             if reads >= _READS_IN_A_ROW and self.readable:
