@@ -14,6 +14,7 @@ from bench.outcome import Outcome
 from bench.processes import Fleet
 from bench.proxies.base import Proxy
 from bench.rate import run_rate
+from bench.rpc import start_rpc_origin
 from bench.scenarios import Kind, Scenario
 from bench.settings import Settings
 from bench.startup import run_startup
@@ -48,7 +49,10 @@ def run_scenario(
     credentials = make_credentials(directory.parent / "credentials") if scenario.tls else None
     origin = Origin(scenario, front, back, credentials)
     with Fleet() as fleet:
-        start_origin(fleet, directory, origin, settings.load_core)
+        if scenario.rpc:
+            start_rpc_origin(fleet, directory, scenario, (back, front), settings.load_core)
+        else:
+            start_origin(fleet, directory, origin, settings.load_core)
         runners = tuple(
             enter(proxy, scenario, settings, port, origin)
             for proxy, port in zip(proxies, ports, strict=True)

@@ -10,12 +10,16 @@ from contextlib import contextmanager
 
 from bench.credentials import SERVER_NAME, client_context
 from bench.processes import BenchError
+from bench.rpc import check_calls
 from bench.scenarios import LARGE_BYTES, SMALL_BODY, Scenario, route_host, route_prefix
 from bench.target import Target
 
 
 def check_reply(target: Target, timeout: float = 5.0) -> None:
     """BenchError or OSError when the reply is wrong."""
+    if target.scenario.rpc:
+        check_calls(target)
+        return
     if target.scenario.http2:
         status, body = _ask_http2(target, timeout)
     else:

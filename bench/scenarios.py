@@ -9,6 +9,7 @@ SMALL_BODY = b"pymosn benchmark origin: sixty-four bytes, always the same 0123\n
 LARGE_BYTES = 1 << 20
 LARGE_PATH = "/1mb"
 ROUTES = 200
+RPC_BYTES = 1024
 FEW_ROUTES = 10
 MANY_ROUTES = 10_000
 IDLE_CONNECTIONS = 10_000
@@ -61,6 +62,9 @@ class Scenario:
     http2_origin: bool = False
     tls: bool = False
     handshake: Handshake | None = None
+    # The RPC protocol, and calls under way on each connection.
+    rpc: str = ""
+    in_flight: int = 1
     connections: int | None = None
     baseline: str = "nginx"
     # The proxies that take part; empty means all that the command line names.
@@ -73,6 +77,8 @@ class Scenario:
 
     def takes(self, proxy: str) -> bool:
         """Whether `proxy` takes part. No proxy at all can neither start nor hold connections."""
+        if self.rpc and proxy not in ("direct", "pymosn", "mosn"):
+            return False
         if proxy == "direct":
             return self.kind is Kind.RATE and not self.only
         return proxy in self.only if self.only else proxy not in VARIANTS
@@ -160,6 +166,32 @@ SCENARIOS: dict[str, Scenario] = {
             tls=True,
             handshake=Handshake.RESUMED,
             connections=HANDSHAKES_AT_ONCE,
+        ),
+        Scenario(
+            "bolt",
+            "bolt, 1 KB bodies, 8 connections with 8 calls under way",
+            body_bytes=RPC_BYTES,
+            connections=8,
+            baseline="mosn",
+            rpc="bolt",
+            in_flight=8,
+        ),
+        Scenario(
+            "bolt-64",
+            "bolt, 1 KB bodies, 64 connections with a call under way",
+            body_bytes=RPC_BYTES,
+            connections=64,
+            baseline="mosn",
+            rpc="bolt",
+        ),
+        Scenario(
+            "dubbo",
+            "Dubbo, 1 KB bodies, 8 connections with 8 calls under way",
+            body_bytes=RPC_BYTES,
+            connections=8,
+            baseline="mosn",
+            rpc="dubbo",
+            in_flight=8,
         ),
         Scenario("idle", f"{IDLE_CONNECTIONS:,} idle keep-alive connections", Kind.IDLE),
         Scenario(

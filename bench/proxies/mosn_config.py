@@ -63,9 +63,11 @@ def _listener(plan: Plan, stream_filters: list[dict[str, Any]]) -> dict[str, Any
         network_filter = {"type": "tcp_proxy", "config": {"cluster": "origin"}}
     else:
         proxy = {
-            "downstream_protocol": "Http2" if plan.scenario.http2 else "Http1",
+            "downstream_protocol": plan.scenario.rpc
+            or ("Http2" if plan.scenario.http2 else "Http1"),
             # For pymosn; MOSN itself takes no notice.
-            "upstream_protocol": "Http2" if plan.scenario.http2_origin else "Http1",
+            "upstream_protocol": plan.scenario.rpc
+            or ("Http2" if plan.scenario.http2_origin else "Http1"),
             "router_config_name": _ROUTER,
         }
         network_filter = {"type": "proxy", "config": proxy}
@@ -101,6 +103,8 @@ def _router(scenario: Scenario) -> dict[str, Any]:
         hosts = [_host("bench", [_rule(route_prefix(i)) for i in numbers])]
     else:
         rule = {"match": {"prefix": "/"}, "route": {"cluster_name": "origin"}}
+        if scenario.rpc:
+            rule["match"] = {"headers": [{"name": "service", "value": ".*"}]}
         hosts = [_host("bench", [rule])]
     return {"router_config_name": _ROUTER, "virtual_hosts": hosts}
 

@@ -19,7 +19,7 @@ def hello(request: bytes, context: Any) -> bytes:
     return b"hello " + request
 
 
-def tick(request: bytes, context: Any) -> Iterator[bytes]:
+def tick(_: bytes, context: Any) -> Iterator[bytes]:
     """Say a number every tenth of a second, for as long as somebody listens."""
     for number in count():
         if not context.is_active():

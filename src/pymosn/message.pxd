@@ -21,6 +21,8 @@ cdef class Head:
     cpdef bint remove(self, bytes name) except -1
     cpdef void add(self, bytes name, bytes value)
     cpdef void set(self, bytes name, bytes value)
+    cpdef bint edited(self) except -1
+    cpdef bint is_rpc(self) noexcept
     cpdef int cut(self, Py_ssize_t start, Py_ssize_t end) except -1
     @cython.locals(cuts=list, position=Py_ssize_t)
     cdef int _cut_more(self, Py_ssize_t start, Py_ssize_t end) except -1
@@ -38,7 +40,6 @@ cdef class Head:
     cdef bytes _value(self, Py_ssize_t at, Py_ssize_t size)
 
 
-@cython.final
 cdef class RequestHead(Head):
     cdef public bytes method
     cdef public bytes target
@@ -46,12 +47,19 @@ cdef class RequestHead(Head):
     cdef public bytes scheme
     cdef public bint te_trailers
     cdef public bint timeouts
+    cdef public long time_limit
+
+    cpdef bint repeatable(self) except -1
+    cpdef bytes rpc_service(self)
+    cpdef bytes rpc_method(self)
+    cpdef long frame_id(self) noexcept
 
 
-@cython.final
 cdef class ResponseHead(Head):
     cdef public int status
     cdef public bytes reason
+
+    cpdef int frame_status(self) noexcept
 
 
 @cython.locals(index=Py_ssize_t, byte=int)

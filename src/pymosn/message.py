@@ -129,6 +129,14 @@ class Head:
         cuts.insert(position, start)
         cuts.insert(position + 1, end)
 
+    def edited(self) -> bool:
+        """Say whether fields were removed or added."""
+        return self.cut_end != 0 or bool(self.added)
+
+    def is_rpc(self) -> bool:
+        """Say whether this is a frame's head, whose fields are not header lines."""
+        return False
+
     def lines(self) -> bytes:
         """Return the header lines as they are to be forwarded, edits applied."""
         raw = self.raw
@@ -201,6 +209,8 @@ class RequestHead(Head):
 
     ``target`` is what followed the method: path and query for ordinary requests.  ``authority``
     is the host the client asked for (``Host`` or ``:authority``), empty when there was none.
+    ``time_limit`` is how many milliseconds the request itself allows; 0 when it says nothing,
+    negative for no limit.
     """
 
     method: bytes
@@ -209,6 +219,7 @@ class RequestHead(Head):
     scheme: bytes
     te_trailers: bool
     timeouts: bool
+    time_limit: int
 
     def __init__(self, raw: bytes = b"", fields: int = 0, end: int = 0) -> None:
         Head.__init__(self, raw, fields, end)
@@ -218,6 +229,23 @@ class RequestHead(Head):
         self.scheme = b"http"
         self.te_trailers = False
         self.timeouts = False
+        self.time_limit = 0
+
+    def repeatable(self) -> bool:
+        """Say whether a retry policy may send the request again (RFC 9110 §9.2.2)."""
+        return is_idempotent(self.method)
+
+    def rpc_service(self) -> bytes | None:
+        """Return the service that is called, None where there is no such thing."""
+        return None
+
+    def rpc_method(self) -> bytes | None:
+        """Return the method of the service."""
+        return None
+
+    def frame_id(self) -> int:
+        """Return the id of the frame, 0 where there is none."""
+        return 0
 
 
 class ResponseHead(Head):
@@ -230,6 +258,10 @@ class ResponseHead(Head):
         Head.__init__(self, raw, fields, end)
         self.status = status
         self.reason = b""
+
+    def frame_status(self) -> int:
+        """Return the frame's own status, 0 where there is none."""
+        return 0
 
 
 def is_idempotent(method: bytes) -> bool:

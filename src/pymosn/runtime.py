@@ -20,6 +20,8 @@ from pymosn.network.reactor import Reactor
 from pymosn.observe.accesslog import AccessLog
 from pymosn.observe.metrics import GRPC_METHOD, ClusterStats, DownstreamStats, Slots, UpstreamStats
 from pymosn.protocol.http2.options import Http2Options
+from pymosn.protocol.xprotocol.custom import CustomProtocol, Protocol
+from pymosn.protocol.xprotocol.frame import FrameLimits, RpcProtocol
 from pymosn.proxy.accept import ConnectionIds, HttpAcceptor
 from pymosn.proxy.filters import FilterChain, build_filter, read_config
 from pymosn.proxy.http import HttpProxy, ProxyOptions
@@ -27,8 +29,9 @@ from pymosn.proxy.tcp import TcpAcceptor
 from pymosn.router.table import ReadFilterConfig, RouteTable
 from pymosn.stream.http1_client import Http1Pool
 from pymosn.stream.http2_client import Http2Pool
-from pymosn.stream.options import ServerOptions
+from pymosn.stream.options import RpcOptions, ServerOptions
 from pymosn.stream.pool import ConnectionPool, Limits, PoolOptions
+from pymosn.stream.xprotocol_client import XprotocolPool
 from pymosn.upstream.balancer import BALANCERS, Random
 from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost
@@ -90,11 +93,17 @@ class HostPools:
         options: PoolOptions,
         limits: Limits,
         stats: UpstreamStats,
+        rpc: Mapping[str, RpcProtocol],
     ) -> None:
+        """``rpc`` has what can be spoken beside ``POOLS``."""
         self._parts = (reactor, family, address, options, limits, stats)
+        self._rpc = rpc
 
     def make(self, protocol: str) -> ConnectionPool:
         """Return a pool whose connections speak ``protocol``."""
+        rpc = self._rpc.get(protocol)
+        if rpc is not None:
+            return XprotocolPool(*self._parts, rpc)
         return POOLS[protocol](*self._parts)
 
 
@@ -129,6 +138,7 @@ class Runtime:
         self.random = Random(int.from_bytes(os.urandom(8), "little"))
         self.ids = ConnectionIds(int.from_bytes(os.urandom(2), "little") << 32)
         self.snapshot = model.Snapshot()
+        self.rpc: dict[str, RpcProtocol] = {}
         self.clusters: dict[str, UpstreamCluster] = {}
         self.services: dict[str, Service] = {}
         self.retired: list[Service] = []
@@ -192,7 +202,8 @@ class Runtime:
             if isinstance(service.acceptor, HttpAcceptor):
                 proxy = service.acceptor.proxy
                 for method, values in proxy.methods.take():
-                    taken.append((GRPC_METHOD.type, {"listener": proxy.name, "method": method}, values))
+                    labels = {"listener": proxy.name, "method": method}
+                    taken.append((GRPC_METHOD.type, labels, values))
         return taken
 
     def take_lost_log_lines(self) -> int:
@@ -231,6 +242,9 @@ class Runtime:
     def _build(self, snapshot: model.Snapshot) -> Plan:
         plan = Plan()
         try:
+            for name in _protocols(snapshot):
+                if name not in POOLS and name not in self.rpc:
+                    self.rpc[name] = self._rpc_protocol(name)
             read_filter_config = self._filter_config_reader(snapshot)
             for name, router in snapshot.routers.items():
                 plan.routes[name] = RouteTable(router, read_filter_config)
@@ -249,6 +263,14 @@ class Runtime:
         except (RegistryError, ValueError, OSError) as error:
             raise ConfigError(str(error)) from error
         return plan
+
+    def _rpc_protocol(self, name: str) -> RpcProtocol:
+        made = self.registry.get("protocols", name)()
+        if isinstance(made, RpcProtocol):
+            return made
+        if isinstance(made, Protocol):
+            return CustomProtocol(name, made)
+        raise ValueError(f"protocol {name}: {type(made).__name__} is not a Protocol")
 
     def _cluster(self, cluster: model.Cluster) -> UpstreamCluster:
         known = self.clusters.get(cluster.name)
@@ -290,7 +312,9 @@ class Runtime:
             if known is None:
                 family, address = pack(host.address)
                 stats = UpstreamStats(self.slots, host.stats_slot, cluster.stats_slot)
-                pools = HostPools(self.reactor, family, address, options, runtime.limits, stats)
+                pools = HostPools(
+                    self.reactor, family, address, options, runtime.limits, stats, self.rpc
+                )
                 known = UpstreamHost(host.address, pools.make, stats)
             built.append(known)
         return built
@@ -423,9 +447,9 @@ class Runtime:
                 http1.max_header_bytes, http1.max_headers, http1.max_body_bytes,
                 listener.idle_timeout, http1.header_timeout, http1.body_timeout,
                 http1.max_requests_per_connection, _http2_server(settings.http2),
-                "Http2" in settings.protocols,
+                "Http2" in settings.protocols, _rpc_server(settings.rpc),
             ),
-            tuple(settings.protocols), fallback,
+            tuple(settings.protocols), self.rpc, fallback,
         )
         acceptor.proxy.configure(
             stats,
@@ -461,6 +485,29 @@ def _same_transport(old: model.Cluster, new: model.Cluster) -> bool:
         and old.idle_timeout == new.idle_timeout
         and old.max_requests_per_connection == new.max_requests_per_connection
         and old.mark == new.mark
+    )
+
+
+def _protocols(snapshot: model.Snapshot) -> set[str]:
+    """Return every protocol that a snapshot names."""
+    names: set[str] = set()
+    for listener in snapshot.listeners:
+        for settings in listener.filters:
+            if isinstance(settings, model.HttpProxy):
+                names.update(settings.protocols)
+                names.add(settings.upstream_protocol)
+    for router in snapshot.routers.values():
+        for host in router.virtual_hosts:
+            for route in host.routes:
+                if isinstance(route.action, model.Forward):
+                    names.add(route.action.upstream_protocol)
+    return names - {""}
+
+
+def _rpc_server(options: model.RpcOptions) -> RpcOptions:
+    return RpcOptions(
+        FrameLimits(options.max_frame_bytes, options.max_header_bytes, options.max_headers),
+        options.max_in_flight, options.goaway,
     )
 
 

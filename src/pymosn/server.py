@@ -21,8 +21,8 @@ from pymosn.lifecycle.configuration import Configuration, capabilities_of
 from pymosn.lifecycle.resolver import Resolver, lookups
 from pymosn.lifecycle.sockets import ListeningSockets, key
 from pymosn.network.reactor import Reactor
-from pymosn.observe.log import ErrorLog, describe_exception
 from pymosn.observe.counted import CountedSets
+from pymosn.observe.log import ErrorLog, describe_exception
 from pymosn.observe.metrics import Slots, SlotTable
 from pymosn.observe.sinks import Metrics
 from pymosn.runtime import Runtime

@@ -279,6 +279,20 @@ class Http2Options(Struct, frozen=True):
     """Accept extended CONNECT (RFC 8441: WebSocket over HTTP/2)."""
 
 
+class RpcOptions(Struct, frozen=True):
+    """Limits and manners of the server side of RPC protocols (spec §3.1)."""
+
+    max_frame_bytes: int = 16777216
+    """Beyond: the connection is closed."""
+    max_header_bytes: int = 65536
+    """The header map of a frame."""
+    max_headers: int = 1000
+    max_in_flight: int = 1024
+    """Requests of a connection under way; beyond, it is not read."""
+    goaway: bool = False
+    """Tell clients before closing, where the protocol can."""
+
+
 class HttpProxy(Struct, frozen=True, tag="proxy"):
     """The ``proxy`` network filter: L7 (spec §1.5)."""
 
@@ -289,6 +303,7 @@ class HttpProxy(Struct, frozen=True, tag="proxy"):
     router: str = ""
     http1: Http1Options = Http1Options()
     http2: Http2Options = Http2Options()
+    rpc: RpcOptions = RpcOptions()
     fallback: bool = False
     """Hand what is none of ``protocols`` to the TCP proxy that follows."""
     retry_buffer_bytes: int = 65536

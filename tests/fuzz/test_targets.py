@@ -11,6 +11,7 @@ from tests.fuzz import (
     fuzz_http1_response,
     fuzz_http2_frames,
     fuzz_http2_heads,
+    fuzz_rpc,
 )
 from tests.fuzz.loop import mutated, run
 
@@ -20,7 +21,14 @@ SECONDS = float(os.environ.get("PYMOSN_FUZZ_SECONDS", "2"))
 @pytest.mark.timeout(60 + 10 * SECONDS)
 @pytest.mark.parametrize(
     "target",
-    [fuzz_http1_request, fuzz_http1_response, fuzz_hpack, fuzz_http2_heads, fuzz_http2_frames],
+    [
+        fuzz_http1_request,
+        fuzz_http1_response,
+        fuzz_hpack,
+        fuzz_http2_heads,
+        fuzz_http2_frames,
+        fuzz_rpc,
+    ],
 )
 def test_target(target: object) -> None:
     seed = random.SystemRandom().randrange(1 << 32)

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from tests.support.wire import PATIENCE, Proxy, eventually, running, snapshot
 
 MEGABYTE = 1 << 20
 H2C: dict[str, Any] = {"protocols": ["Http2"], "upstream_protocol": "Http2"}
+NO_RETRIES = ("grpc.enable_retries", 0)
+"""Of the client's own."""
 MANY: dict[str, Any] = {**H2C, "http2": model.Http2Options(max_concurrent_streams=2000)}
 
 
@@ -51,6 +54,16 @@ def channel(proxy: Proxy) -> Iterator[grpc.Channel]:
 
 def connected(proxy: Proxy, *options: tuple[str, Any]) -> grpc.Channel:
     return grpc.insecure_channel(f"127.0.0.1:{proxy.port}", options=(*OPTIONS, *options))
+
+
+@contextmanager
+def through(
+    address: str, *options: tuple[str, Any], **settings: Any
+) -> Iterator[tuple[Proxy, grpc.Channel]]:
+    """A proxy in front of ``address``, and a channel to it."""
+    configuration = snapshot([address], **{"proxy": H2C, **settings})
+    with running(configuration) as proxy, connected(proxy, *options) as channel:
+        yield proxy, channel
 
 
 def unary(channel: grpc.Channel, method: str = "Unary") -> Any:
@@ -94,9 +107,11 @@ def test_a_conversation_in_turns(channel: grpc.Channel) -> None:
             yield b"%d" % index
             assert arrived.acquire(timeout=10)
 
+    answers = []
     for answer in channel.stream_stream("/test.Echo/Chat")(messages(), timeout=60):
+        answers.append(int(answer))
         arrived.release()
-    assert answer == b"99"
+    assert answers == list(range(100))
 
 
 def test_large_messages(channel: grpc.Channel, proxy: Proxy) -> None:
@@ -156,7 +171,9 @@ def test_unknown_method(channel: grpc.Channel) -> None:
 def test_errors_of_the_proxy() -> None:
     """What the proxy itself has to say comes as a status, as gRPC maps those of HTTP."""
     routes = [
-        model.Route(model.DirectResponse(status, "no: ä\n"), model.RouteMatch("path", f"/s/{status}"))
+        model.Route(
+            model.DirectResponse(status, "no: ä\n"), model.RouteMatch("path", f"/s/{status}")
+        )
         for status in (400, 401, 403, 404, 429, 500, 502, 503, 504)
     ]
     routes += [model.Route(model.Forward(clusters=[model.WeightedCluster("c")]),
@@ -289,15 +306,14 @@ def test_what_is_left_of_the_deadline_is_passed_on(server: GrpcServer, tmp_path:
         enabled=True, attempts=1, conditions=["unavailable"], backoff_base=0.8, backoff_max=0.8
     )
     route = model.Forward(retry=policy)
-    with running(snapshot([server.address], proxy=H2C, route=route)) as proxy:
-        with connected(proxy, ("grpc.enable_retries", 0)) as channel:
-            server.remaining.clear()
-            assert unary(channel, "Flaky")(b"left 14 1", timeout=5) == b"2"
-            first, second = server.remaining
-            assert first is not None
-            assert second is not None
-            assert 4 < first <= 5
-            assert second < first - 0.3
+    with through(server.address, NO_RETRIES, route=route) as (_, channel):
+        server.remaining.clear()
+        assert unary(channel, "Flaky")(b"left 14 1", timeout=5) == b"2"
+        first, second = server.remaining
+        assert first is not None
+        assert second is not None
+        assert 4 < first <= 5
+        assert second < first - 0.3
 
 
 @pytest.mark.parametrize("timeout", ["", "5", "m", "123456789m", "-1m", "1 m", "1ms", "0x1S"])
@@ -318,20 +334,19 @@ def test_deadline_of_a_client(channel: grpc.Channel, server: GrpcServer) -> None
 def test_the_timeout_of_the_route_gives_way(server: GrpcServer) -> None:
     """A client that says how long it waits is not cut off by the route; one that does not, is."""
     route = model.Forward(timeout=0.3)
-    with running(snapshot([server.address], proxy=H2C, route=route)) as proxy:
-        with connected(proxy) as channel:
-            began = time.monotonic()
-            with pytest.raises(grpc.RpcError) as failed:
-                unary(channel, "Wait")(b"", timeout=1)
-            assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-            assert time.monotonic() - began > 0.9
-            with pytest.raises(grpc.RpcError) as failed:
-                unary(channel, "Wait")(b"")
-            assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
-            assert failed.value.details() == "upstream request timeout"
-            # Messages keep coming: that is no silence, whatever the timeout.
-            answers = channel.unary_stream("/test.Echo/Download")(b"10 10 100")
-            assert len(list(answers)) == 10
+    with through(server.address, route=route) as (_, channel):
+        began = time.monotonic()
+        with pytest.raises(grpc.RpcError) as failed:
+            unary(channel, "Wait")(b"", timeout=1)
+        assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert time.monotonic() - began > 0.9
+        with pytest.raises(grpc.RpcError) as failed:
+            unary(channel, "Wait")(b"")
+        assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert failed.value.details() == "upstream request timeout"
+        # Messages keep coming: that is no silence, whatever the timeout.
+        answers = channel.unary_stream("/test.Echo/Download")(b"10 10 100")
+        assert len(list(answers)) == 10
 
 
 # -- who leaves ------------------------------------------------------------------------------------
@@ -356,14 +371,13 @@ def test_cancel_while_the_request_goes_on() -> None:
         yield b"first"
         hold.wait(PATIENCE)
 
-    with H2Stub() as origin, running(snapshot([origin.address], proxy=H2C)) as proxy:
-        with connected(proxy) as channel:
-            upload = channel.stream_unary("/test.Echo/Upload").future(messages())
-            sent = b"\0\0\0\0\5first"
-            eventually(lambda: (DATA, 1, sent) in origin.heard, "the message does not arrive")
-            upload.cancel()
-            eventually(lambda: origin.reset_codes() == [8], "the upstream is not told")
-            hold.set()
+    with H2Stub() as origin, through(origin.address) as (_, channel):
+        upload = channel.stream_unary("/test.Echo/Upload").future(messages())
+        sent = b"\0\0\0\0\5first"
+        eventually(lambda: (DATA, 1, sent) in origin.heard, "the message does not arrive")
+        upload.cancel()
+        eventually(lambda: origin.reset_codes() == [8], "the upstream is not told")
+        hold.set()
 
 
 def test_an_early_answer_ends_the_request(channel: grpc.Channel) -> None:
@@ -383,54 +397,50 @@ def test_an_early_answer_ends_the_request(channel: grpc.Channel) -> None:
 
 def test_an_upstream_that_dies() -> None:
     """A response that has begun ends with a status, on a connection that goes on."""
-    with H2Stub(begun) as origin, running(snapshot([origin.address], proxy=H2C)) as proxy:
-        with connected(proxy) as channel:
-            answers = channel.unary_stream("/test.Echo/Download")(b"")
-            assert next(answers) == b"hello"
-            origin.cut()
-            with pytest.raises(grpc.RpcError) as failed:
-                next(answers)
-            assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
-            assert failed.value.details() == "upstream closed the connection"
-            assert proxy.status()["downstream"] == 1
+    with H2Stub(begun) as origin, through(origin.address) as (proxy, channel):
+        answers = channel.unary_stream("/test.Echo/Download")(b"")
+        assert next(answers) == b"hello"
+        origin.cut()
+        with pytest.raises(grpc.RpcError) as failed:
+            next(answers)
+        assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert failed.value.details() == "upstream closed the connection"
+        assert proxy.status()["downstream"] == 1
 
 
 def test_an_upstream_that_resets() -> None:
     reset = frame(RESET, 0, 1, struct.pack(">I", 2))
     answers = [reset, frame(HEADERS, 4, 1, GRPC_HEAD) + reset]
     for answer in answers:
-        with H2Stub(lambda stream, said=answer: said) as origin:
-            with running(snapshot([origin.address], proxy=H2C)) as proxy:
-                with connected(proxy) as channel:
-                    with pytest.raises(grpc.RpcError) as failed:
-                        unary(channel)(b"", timeout=10)
-                    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
-                    assert failed.value.details() == "upstream reset"
+        stub = H2Stub(lambda stream, said=answer: said)  # type: ignore[misc]
+        with stub as origin, through(origin.address) as (_, channel):
+            with pytest.raises(grpc.RpcError) as failed:
+                unary(channel)(b"", timeout=10)
+            assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert failed.value.details() == "upstream reset"
 
 
 def test_an_upstream_that_is_no_grpc() -> None:
     """Its answer passes: the client knows what it means."""
     html = b"\x8e\x0f\x10\x09text/html"  # 500
     answer = frame(HEADERS, 4, 1, html) + frame(DATA, 1, 1, b"<p>")
-    with H2Stub(lambda stream: answer) as origin:
-        with running(snapshot([origin.address], proxy=H2C)) as proxy, connected(proxy) as channel:
-            with pytest.raises(grpc.RpcError) as failed:
-                unary(channel)(b"", timeout=10)
-            assert failed.value.code() is grpc.StatusCode.UNKNOWN
-            assert "500" in failed.value.details()
+    with H2Stub(lambda stream: answer) as origin, through(origin.address) as (_, channel):
+        with pytest.raises(grpc.RpcError) as failed:
+            unary(channel)(b"", timeout=10)
+        assert failed.value.code() is grpc.StatusCode.UNKNOWN
+        assert "500" in failed.value.details()
 
 
 def test_goaway_of_the_server(server: GrpcServer) -> None:
     """Calls under way finish, later ones find the server that follows; none is lost."""
-    with GrpcServer() as origin:
-        with running(snapshot([origin.address], proxy=H2C)) as proxy, connected(proxy) as channel:
-            assert unary(channel)(b"before", timeout=10) == b"before"
-            slow = channel.unary_stream("/test.Echo/Download")(b"20 10 50", timeout=20)
-            next(slow)
-            origin.goodbye()
-            assert len(list(slow)) == 19
-            for index in range(50):
-                assert unary(channel)(b"%d" % index, timeout=10) == b"%d" % index
+    with GrpcServer() as origin, through(origin.address) as (_, channel):
+        assert unary(channel)(b"before", timeout=10) == b"before"
+        slow = channel.unary_stream("/test.Echo/Download")(b"20 10 50", timeout=20)
+        next(slow)
+        origin.goodbye()
+        assert len(list(slow)) == 19
+        for index in range(50):
+            assert unary(channel)(b"%d" % index, timeout=10) == b"%d" % index
 
 
 def test_goaway_of_the_proxy(server: GrpcServer) -> None:
@@ -461,7 +471,7 @@ def test_a_slow_reader_holds_the_server_back(proxy: Proxy, server: GrpcServer) -
 
 def test_a_thousand_streams_on_one_connection(server: GrpcServer) -> None:
     """They wait for a slow origin, at the same time, and cost little; then all are answered."""
-    with running(snapshot([server.address], proxy=MANY)) as proxy, connected(proxy) as channel:
+    with through(server.address, proxy=MANY) as (proxy, channel):
         unary(channel)(b"warm", timeout=10)
         before = proxy.rss()
         body = bytes(20_000)
@@ -477,18 +487,18 @@ def test_a_thousand_streams_on_one_connection(server: GrpcServer) -> None:
 
 
 def test_a_thousand_downloads_that_nobody_reads(server: GrpcServer) -> None:
-    with running(snapshot([server.address], proxy=MANY)) as proxy:
-        with connected(proxy, ("grpc.http2.lookahead_bytes", 65536)) as channel:
-            unary(channel)(b"warm", timeout=10)
-            before = proxy.rss()
-            download = channel.unary_stream("/test.Echo/Download")
-            calls = [download(b"100 20000") for _ in range(1000)]
-            time.sleep(3)
-            held = proxy.rss() - before
-            for call in calls:
-                call.cancel()
-            # 2 GB are on offer; what is held has a bound for each connection, not for each stream.
-            assert held < 160 * MEGABYTE, held
+    window = ("grpc.http2.lookahead_bytes", 65536)
+    with through(server.address, window, proxy=MANY) as (proxy, channel):
+        unary(channel)(b"warm", timeout=10)
+        before = proxy.rss()
+        download = channel.unary_stream("/test.Echo/Download")
+        calls = [download(b"100 20000") for _ in range(1000)]
+        time.sleep(3)
+        held = proxy.rss() - before
+        for call in calls:
+            call.cancel()
+        # 2 GB are on offer; what is held has a bound for each connection, not for each stream.
+        assert held < 160 * MEGABYTE, held
 
 
 # -- retries ---------------------------------------------------------------------------------------
@@ -504,17 +514,16 @@ def test_retry_on_a_status(server: GrpcServer, condition: str, code: int) -> Non
         enabled=True, attempts=3, conditions=[condition], backoff_base=0.01, backoff_max=0.01
     )
     route = model.Forward(retry=policy)
-    with running(snapshot([server.address], proxy=H2C, route=route)) as proxy:
-        with connected(proxy, ("grpc.enable_retries", 0)) as channel:
-            flaky = unary(channel, "Flaky")
-            assert flaky(b"%s-a %d 3" % (condition.encode(), code), timeout=10) == b"4"
-            with pytest.raises(grpc.RpcError) as failed:
-                flaky(b"%s-b %d 4" % (condition.encode(), code), timeout=10)
-            assert failed.value.code().value[0] == code
-            other = 13 if code != 13 else 14
-            with pytest.raises(grpc.RpcError) as failed:
-                flaky(b"%s-c %d 1" % (condition.encode(), other), timeout=10)
-            assert failed.value.code().value[0] == other
+    with through(server.address, NO_RETRIES, route=route) as (_, channel):
+        flaky = unary(channel, "Flaky")
+        assert flaky(b"%s-a %d 3" % (condition.encode(), code), timeout=10) == b"4"
+        with pytest.raises(grpc.RpcError) as failed:
+            flaky(b"%s-b %d 4" % (condition.encode(), code), timeout=10)
+        assert failed.value.code().value[0] == code
+        other = 13 if code != 13 else 14
+        with pytest.raises(grpc.RpcError) as failed:
+            flaky(b"%s-c %d 1" % (condition.encode(), other), timeout=10)
+        assert failed.value.code().value[0] == other
 
 
 # -- standard services -----------------------------------------------------------------------------

@@ -190,6 +190,17 @@ def test_expect_continue(pair: tuple[Proxy, list[str]]) -> None:
     assert told == "100000"
 
 
+@pytest.mark.parametrize("option", ["--http1.1", "--http2-prior-knowledge"])
+def test_detection_hands_over_once(origin: Origin, option: str) -> None:
+    """A first request that takes several reads belongs to one connection of its protocol; what
+    would be left over of another is found when the proxy ends."""
+    settings = {"protocols": ["Http1", "Http2"], "upstream_protocol": "Http1"}
+    with running(snapshot([origin.address("Http1")], proxy=settings)) as proxy:
+        for _ in range(10):
+            told = curl(option, "--data-binary", "@-", f"{proxy.url}/upload", data=bytes(300_000))
+            assert told == "300000"
+
+
 def test_nghttp(origin: Origin) -> None:
     """Several streams on one connection, with priorities and padding; content compared by size."""
     settings = {"protocols": ["Http2"], "upstream_protocol": "Http2"}

@@ -139,7 +139,7 @@ class RunningRuntime:
         self.reactor.on_error = lambda where, error: self.errors.append(error)
         self.loop = ReactorLoop(self.reactor)
         self.runtime = Runtime(
-            self.reactor, Slots(memoryview(self.values)), Registry(), self.loop
+            self.reactor, Slots(memoryview(self.values)), Registry.standard(), self.loop
         )
         self.runtime.apply(self.snapshot, {"l": [self._socket.detach()]})
         self.loop.call_soon(self._started.set)

@@ -170,7 +170,7 @@ class Child:
         self.reactor = Reactor()
         self.loop = ReactorLoop(self.reactor)
         slots = Slots(memoryview(bytearray(8 * 10000)))
-        self.runtime = Runtime(self.reactor, slots, Registry(), self.loop)
+        self.runtime = Runtime(self.reactor, slots, Registry.standard(), self.loop)
         self.listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self.listening.getsockname()[1]
         self.listening.setblocking(False)

@@ -180,6 +180,7 @@ class ListenerCompiler:
             router=router,
             http1=_http1(proxy.extend_config),
             http2=_http2(proxy.extend_config),
+            rpc=_rpc(proxy.extend_config),
             fallback=proxy.fallback_for_unknown_protocol,
             retry_buffer_bytes=int(proxy.retry_buffer_bytes),
         )
@@ -308,4 +309,18 @@ def _http2(extend: model.ExtendConfig | None) -> snapshot.Http2Options:
         max_header_bytes=int(options.max_header_size) or 65536,
         max_headers=options.max_headers or 100,
         connect_protocol=options.connect_protocol,
+    )
+
+
+def _rpc(extend: model.ExtendConfig | None) -> snapshot.RpcOptions:
+    """Return the options under ``rpc``, and bolt's."""
+    given = extend or model.ExtendConfig()
+    options = given.rpc or model.RpcConfig()
+    bolt = given.bolt or model.BoltConfig()
+    return snapshot.RpcOptions(
+        max_frame_bytes=int(options.max_frame_size) or 16 << 20,
+        max_header_bytes=int(options.max_header_size) or 65536,
+        max_headers=options.max_headers or 1000,
+        max_in_flight=options.max_in_flight or 1024,
+        goaway=bolt.enable_bolt_goaway or bool(given.enable_bolt_goaway),
     )

@@ -31,7 +31,8 @@ DEFAULT_BALANCER: Final = "LB_ROUNDROBIN"
 class Capabilities(Struct, frozen=True, kw_only=True):
     """What the running program can do; grows as parts of it are written."""
 
-    protocols: frozenset[str] = frozenset({"Http1", "Http2"})
+    protocols: frozenset[str] = frozenset(PROTOCOLS[:-1])
+    """Names; ``module:Class`` is always taken."""
     network_filters: frozenset[str] = frozenset({"proxy", "tcp_proxy"})
     stream_filters: frozenset[str] = frozenset()
     """Registered names; ``module:Class`` is always taken."""
@@ -51,12 +52,18 @@ class Capabilities(Struct, frozen=True, kw_only=True):
         """Whether a stream filter of this type can run."""
         return type_name in self.stream_filters or ":" in type_name
 
+    def has_protocol(self, name: str) -> bool:
+        """Whether a protocol of this name can be spoken."""
+        return name in self.protocols or ":" in name
+
     def protocols_of(self, proxy: model.ProxyConfig) -> list[str]:
         """Return the protocols of a ``proxy`` filter that can be spoken, ``Auto`` resolved."""
         names: list[str] = []
         for name in protocol_names(proxy):
-            known = PROTOCOLS[:-1] if name == "Auto" else (name,)
-            names.extend(n for n in known if n in self.protocols and n not in names)
+            known: tuple[str, ...] = (name,)
+            if name == "Auto":
+                known = (*PROTOCOLS[:-1], *sorted(self.protocols.difference(PROTOCOLS)))
+            names.extend(n for n in known if self.has_protocol(n) and n not in names)
         return names
 
     def filters_of(self, listener: model.Listener) -> list[tuple[int, model.NetworkFilter]]:
@@ -104,7 +111,10 @@ def protocol_names(proxy: model.ProxyConfig) -> list[str]:
 def upstream_protocol(source: Source, text: str, path: str, spoken: Collection[str]) -> str:
     """Return a key ``upstream_protocol`` in canonical spelling; empty for ``Auto``, and for what is
     not among those ``spoken``.  Raises ``ConfigError`` when there is no such protocol."""
-    name = {name.lower(): name for name in PROTOCOLS}.get(text.strip().lower() or "auto")
+    text = text.strip()
+    if text in spoken or ":" in text:
+        return text
+    name = {name.lower(): name for name in PROTOCOLS}.get(text.lower() or "auto")
     if name is None:
         expected = ", ".join(PROTOCOLS)
         raise source.error(path, "is not a protocol", found=text, expected=expected)
@@ -250,7 +260,7 @@ class _Report:
         if not isinstance(config, model.ProxyConfig):
             return
         names = protocol_names(config)
-        missing = [n for n in names if n not in self.can.protocols and n != "Auto"]
+        missing = [n for n in names if not self.can.has_protocol(n) and n != "Auto"]
         key = f"{path}.config.downstream_protocol"
         if missing:
             self._add(key, f"not supported yet: {', '.join(missing)}")

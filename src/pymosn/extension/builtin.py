@@ -7,7 +7,15 @@ from typing import Final
 BUILTINS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "filters": MappingProxyType({"grpc_web": "pymosn.filters.grpc_web:GrpcWeb"}),
-        "protocols": MappingProxyType({}),
+        "protocols": MappingProxyType(
+            {
+                "bolt": "pymosn.protocol.xprotocol.bolt:Bolt",
+                "boltv2": "pymosn.protocol.xprotocol.bolt:BoltV2",
+                "dubbo": "pymosn.protocol.xprotocol.dubbo:Dubbo",
+                "dubbo-thrift": "pymosn.protocol.xprotocol.dubbo_thrift:DubboThrift",
+                "tars": "pymosn.protocol.xprotocol.tars:Tars",
+            }
+        ),
         "balancers": MappingProxyType({}),
         "access_loggers": MappingProxyType({}),
     }

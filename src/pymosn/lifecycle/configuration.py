@@ -59,7 +59,10 @@ class Configuration:
 
 def capabilities_of(registry: Registry) -> Capabilities:
     """Return what a program with these extensions can do."""
-    return Capabilities(stream_filters=frozenset(registry.names("filters")))
+    return Capabilities(
+        stream_filters=frozenset(registry.names("filters")),
+        protocols=frozenset(("Http1", "Http2", *registry.names("protocols"))),
+    )
 
 
 def file_loader(path: str | Path, *, strict: bool = False) -> Loader:

@@ -30,8 +30,8 @@ from pymosn.lifecycle.resolver import Resolver, lookups
 from pymosn.lifecycle.services import Services
 from pymosn.lifecycle.sockets import BindError, ListeningSockets, key
 from pymosn.lifecycle.states import State
-from pymosn.observe.log import LEVELS, ErrorLog
 from pymosn.observe.counted import CountedSets
+from pymosn.observe.log import LEVELS, ErrorLog
 from pymosn.observe.metrics import WORKER, SlotTable
 from pymosn.observe.sinks import retired_slots
 from pymosn.snapshot import Snapshot

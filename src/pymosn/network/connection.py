@@ -340,8 +340,8 @@ class Connection(Source):
                     # A short read emptied the kernel's buffer; the next arrival is a new edge.
                     self.readable = False
                 # Kept in a variable, here and elsewhere: what is called may close the connection,
-                # and with it the last reference to what is being called; or have another take
-                # its place.
+                # and with it the last reference to what is being called.  Asked for anew each
+                # time, because a handler may give way to another (detection, upgrades).
                 handler = self.handler
                 handler.on_data(data)
             reads += 1

@@ -9,7 +9,7 @@ cdef Py_ssize_t _U_CONNECTION_TOTAL, _U_CONNECTION_CLOSE, _U_CONNECTION_ACTIVE, 
 cdef Py_ssize_t _U_LOCAL_CLOSE, _U_REMOTE_CLOSE, _U_LOCAL_CLOSE_ACTIVE, _U_REMOTE_CLOSE_ACTIVE
 cdef Py_ssize_t _U_REQUEST_TOTAL, _U_REQUEST_ACTIVE, _U_LOCAL_RESET, _U_REMOTE_RESET, _U_TIMEOUT
 cdef Py_ssize_t _U_FAILURE_EJECT, _U_PENDING_OVERFLOW, _U_DURATION, _U_DURATION_TOTAL
-cdef Py_ssize_t _U_SUCCESS, _U_FAILED
+cdef Py_ssize_t _U_SUCCESS, _U_FAILED, _U_LATE, _U_HEARTBEAT_FAILED
 cdef Py_ssize_t _C_CONNECTION_RETRY, _C_REQUEST_RETRY, _C_RETRY_OVERFLOW
 cdef Py_ssize_t _C_BYTES_READ, _C_BYTES_WRITE
 cdef Py_ssize_t _BUCKET_COUNT, _STATUS_COUNT
@@ -59,6 +59,8 @@ cdef class UpstreamStats:
     cpdef void request_reset(self, bint remote) noexcept
     cpdef void request_timed_out(self) noexcept
     cpdef void response_retried(self) noexcept
+    cpdef void response_late(self) noexcept
+    cpdef void heartbeat_failed(self) noexcept
 
 
 @cython.final

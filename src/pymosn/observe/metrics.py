@@ -81,6 +81,7 @@ DOWNSTREAM: Final = Layout(
         *((f"request_{status}_total", COUNTER) for status in COUNTED_STATUSES),
         ("request_other_code", COUNTER),
         *((f"http2_flood_{name}", COUNTER) for name in HTTP2_FLOODS),
+        ("rpc_flood_heartbeats", COUNTER),
     ),
 )
 
@@ -105,6 +106,8 @@ _UPSTREAM_KEYS: Final = (
     ("request_duration_time_total", COUNTER),
     ("response_success", COUNTER),
     ("response_failed", COUNTER),
+    ("response_late", COUNTER),
+    ("heartbeat_failed", COUNTER),
 )
 
 UPSTREAM_HOST: Final = Layout("upstream", _UPSTREAM_KEYS)
@@ -188,6 +191,8 @@ _U_DURATION = UPSTREAM_HOST.offset("request_duration_time")
 _U_DURATION_TOTAL = UPSTREAM_HOST.offset("request_duration_time_total")
 _U_SUCCESS = UPSTREAM_HOST.offset("response_success")
 _U_FAILED = UPSTREAM_HOST.offset("response_failed")
+_U_LATE = UPSTREAM_HOST.offset("response_late")
+_U_HEARTBEAT_FAILED = UPSTREAM_HOST.offset("heartbeat_failed")
 _C_CONNECTION_RETRY = UPSTREAM_CLUSTER.offset("connection_retry")
 _C_REQUEST_RETRY = UPSTREAM_CLUSTER.offset("request_retry")
 _C_RETRY_OVERFLOW = UPSTREAM_CLUSTER.offset("request_retry_overflow")
@@ -298,8 +303,9 @@ class DownstreamStats:
         self.add(_D_PROTOCOL_ERROR, 1)
 
     def flooded(self, flood: str) -> None:
-        """A connection was ended because of ``flood``, one of ``HTTP2_FLOODS``."""
-        self.add(DOWNSTREAM.offset(f"http2_flood_{flood}"), 1)
+        """A connection was ended because of ``flood``: ``heartbeats`` or of ``HTTP2_FLOODS``."""
+        prefix = "http2" if flood in HTTP2_FLOODS else "rpc"
+        self.add(DOWNSTREAM.offset(f"{prefix}_flood_{flood}"), 1)
 
 
 class UpstreamStats:
@@ -358,6 +364,12 @@ class UpstreamStats:
 
     def response_retried(self) -> None:
         self.add(_U_FAILED, 1)
+
+    def response_late(self) -> None:
+        self.add(_U_LATE, 1)
+
+    def heartbeat_failed(self) -> None:
+        self.add(_U_HEARTBEAT_FAILED, 1)
 
 
 class ClusterStats:

@@ -1,12 +1,14 @@
 """Tells protocols apart by the first bytes that a client sends (spec §3.2).
 
 A matcher says of a beginning whether it is its protocol's, whether it cannot be, or that more
-bytes are needed.  One protocol is a row of ``MATCHERS``.
+bytes are needed.  HTTP's are rows of ``MATCHERS``; an RPC protocol brings its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
+
+from pymosn.protocol.xprotocol.frame import RpcProtocol
 
 MATCH: Final = 1
 AGAIN: Final = 0
@@ -44,11 +46,15 @@ MATCHERS: Final[MappingProxyType[str, Callable[[bytes], int]]] = MappingProxyTyp
 )
 
 
-def detect(data: bytes, protocols: tuple[str, ...]) -> str:
-    """Return which of ``protocols`` begins with ``data``; else ``MORE`` or ``UNKNOWN``."""
+def detect(data: bytes, protocols: tuple[str, ...], rpc: Mapping[str, RpcProtocol]) -> str:
+    """Return which of ``protocols`` begins with ``data``; else ``MORE`` or ``UNKNOWN``.
+
+    ``rpc`` has those that are not in ``MATCHERS``.
+    """
     answer = UNKNOWN
     for name in protocols:
-        verdict = MATCHERS[name](data)
+        protocol = rpc.get(name)
+        verdict = MATCHERS[name](data) if protocol is None else protocol.match(data)
         if verdict == MATCH:
             return name
         if verdict == AGAIN:

@@ -6,12 +6,14 @@ from pymosn.network.connection import Connection, Handler
 from pymosn.network.listener import Acceptor
 from pymosn.network.reactor import Reactor
 from pymosn.observe.metrics import DownstreamStats
+from pymosn.protocol.xprotocol.frame import RpcProtocol
 from pymosn.proxy.detection import Detection
 from pymosn.proxy.http import HttpProxy
 from pymosn.stream.http1_server import Http1ServerConnection
 from pymosn.stream.http2_server import Http2ServerConnection
 from pymosn.stream.options import ServerOptions
 from pymosn.stream.stream import ConnectionInfo
+from pymosn.stream.xprotocol_server import XprotocolServerConnection
 
 if TYPE_CHECKING:
     from pymosn.proxy.tcp import TcpAcceptor
@@ -102,6 +104,7 @@ class HttpAcceptor(ServingAcceptor):
     proxy: "HttpProxy"
     options: "ServerOptions"
     protocols: tuple[str, ...]
+    rpc: dict[str, RpcProtocol]
     fallback: "TcpAcceptor | None"
 
     def __init__(
@@ -114,15 +117,17 @@ class HttpAcceptor(ServingAcceptor):
         self,
         options: ServerOptions,
         protocols: tuple[str, ...],
+        rpc: dict[str, RpcProtocol],
         fallback: "TcpAcceptor | None",
     ) -> None:
         """Serve with these from the next connection on.
 
         More than one of ``protocols`` are told apart by what the client sends; what none of them
-        recognises goes to ``fallback``, or is closed.
+        recognises goes to ``fallback``, or is closed.  ``rpc`` has those that are not HTTP.
         """
         self.options = options
         self.protocols = protocols
+        self.rpc = rpc
         self.fallback = fallback
 
     def active(self) -> int:
@@ -162,6 +167,14 @@ class HttpAcceptor(ServingAcceptor):
             )
             self.proxy.connections.add(http2)
             http2.begin(data)
+            return
+        rpc = self.rpc.get(protocol)
+        if rpc is not None:
+            xprotocol = XprotocolServerConnection(
+                self.reactor, self.proxy, self.options, info, connection, rpc
+            )
+            self.proxy.connections.add(xprotocol)
+            xprotocol.begin(data)
             return
         server = Http1ServerConnection(self.reactor, self.proxy, self.options, info, connection)
         self.proxy.connections.add(server)

@@ -3,6 +3,7 @@ from pymosn.network.connection cimport Connection
 from pymosn.network.reactor cimport Timer
 from pymosn.proxy.downstream cimport ProxyStream
 from pymosn.stream.pool cimport ConnectionPool, PoolWaiter, UpstreamSender
+from pymosn.stream.stream cimport ConnectionInfo
 from pymosn.upstream.hosts cimport UpstreamHost
 
 cdef int _TRY_TIMEOUT, _UPSTREAM_CLOSED, _UPSTREAM_RESET
@@ -19,6 +20,7 @@ cdef class Attempt(PoolWaiter):
     cdef void enter(self, ProxyStream stream, UpstreamHost host, ConnectionPool pool) noexcept
     cdef void on_pool_ready(self, UpstreamSender sender)
     cdef void on_pool_failed(self, int reason)
+    cdef ConnectionInfo downstream(self)
     cdef void on_headers(self, Head head, bint end)
     cdef void on_data(self, bytes data, bint end)
     cdef void on_trailers(self, Head trailers)

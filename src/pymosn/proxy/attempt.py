@@ -10,7 +10,7 @@ from pymosn.message import Head, ResponseHead
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Timer
 from pymosn.stream.pool import ConnectionPool, PoolWaiter, UpstreamSender
-from pymosn.stream.stream import TRY_TIMEOUT, UPSTREAM_CLOSED, UPSTREAM_RESET
+from pymosn.stream.stream import TRY_TIMEOUT, UPSTREAM_CLOSED, UPSTREAM_RESET, ConnectionInfo
 from pymosn.upstream.hosts import UpstreamHost
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ class Attempt(PoolWaiter):
 
     def on_pool_failed(self, reason: int) -> None:
         self.stream.attempt_failed(self, reason)
+
+    def downstream(self) -> ConnectionInfo | None:
+        return self.stream.connection
 
     # -- from the upstream codec ----------------------------------------------------------------
 

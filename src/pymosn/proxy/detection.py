@@ -53,7 +53,7 @@ class Detection(Handler):
     def on_data(self, data: bytes) -> None:
         self._data += data
         acceptor = self.acceptor
-        found = detect(self._data, acceptor.protocols)
+        found = detect(self._data, acceptor.protocols, acceptor.rpc)
         if found == MORE:
             return
         if found != UNKNOWN:

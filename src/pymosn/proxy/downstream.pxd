@@ -14,7 +14,7 @@ from pymosn.proxy.transcoder cimport Transcoder
 from pymosn.router.path cimport read_target
 from pymosn.router.action cimport RouteEntry
 from pymosn.router.table cimport RouteTable
-from pymosn.stream.pool cimport Limits, UpstreamSender
+from pymosn.stream.pool cimport ConnectionPool, Limits, UpstreamSender
 from pymosn.stream.stream cimport ConnectionInfo, Stream, StreamSender
 from pymosn.upstream.cluster cimport UpstreamCluster
 from pymosn.upstream.hosts cimport UpstreamHost
@@ -83,8 +83,10 @@ cdef class ProxyStream(Stream):
     @cython.locals(route=RouteEntry)
     cdef int _prepare_request(self) except -1
 
-    @cython.locals(host=UpstreamHost, attempt=Attempt, result=int)
+    @cython.locals(host=UpstreamHost, pool=ConnectionPool)
     cdef int _start_attempt(self) except -1
+    @cython.locals(attempt=Attempt, result=int)
+    cdef int _try_host(self, UpstreamHost host, ConnectionPool pool) except -1
     @cython.locals(protocol=str)
     cdef str _upstream_protocol(self)
     @cython.locals(sender=UpstreamSender, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint)

@@ -35,7 +35,7 @@ from pymosn.proxy.grpc import LONGEST_SILENCE, GrpcCall
 from pymosn.proxy.transcoder import Transcoder
 from pymosn.router.action import DIRECT, REDIRECT, RouteEntry
 from pymosn.router.path import read_target
-from pymosn.stream.pool import NEGOTIATED, READY, WAITING
+from pymosn.stream.pool import NEGOTIATED, READY, WAITING, ConnectionPool
 from pymosn.stream.stream import (
     CONNECT_FAILED,
     CONNECT_TIMEOUT,
@@ -194,6 +194,8 @@ class ProxyStream(Stream):
         if end:
             self.request_received = self.started
         self.draw = proxy.random.draw()
+        if request.time_limit:
+            self.set_variable("proxy_global_timeout", request.time_limit)
         if request.timeouts:
             self._read_timeout_headers(request)
         if request.te_trailers and request.method == _POST and is_grpc(request):
@@ -383,7 +385,7 @@ class ProxyStream(Stream):
             self.silence = self.timeout
         if self.call is not None:
             self._settle_call(self.call)
-        if self.proxy.adds_headers:
+        if self.proxy.adds_headers and not self.request.is_rpc():
             self.proxy.add_request_headers(self)
         if self.request.minor == 0 and self.request.get(b"host") is None:
             # HTTP/1.1, which we speak with the upstream, requires one (RFC 9112 §3.2).
@@ -397,8 +399,15 @@ class ProxyStream(Stream):
         host = self.host
         if self.route.host_per_attempt:
             self.route.rewrite_host(self)
+        pool = host.pool(self._upstream_protocol())
+        if pool.takes(self.request):
+            self._try_host(host, pool)
+        else:
+            self._fail(_UPSTREAM_PROTOCOL)
+
+    def _try_host(self, host: UpstreamHost, pool: ConnectionPool) -> None:
         attempt = Attempt.__new__(Attempt)
-        attempt.enter(self, host, host.pool(self._upstream_protocol()))
+        attempt.enter(self, host, pool)
         self.attempt = attempt
         self.attempts += 1
         self.cluster.limits.requests += 1
@@ -420,7 +429,7 @@ class ProxyStream(Stream):
         protocol = self.route.upstream_protocol or self.proxy.upstream_protocol
         if protocol:
             return protocol
-        if self.cluster.negotiates and self.request.upgrade is None:
+        if self.cluster.negotiates and self.request.upgrade is None and not self.request.is_rpc():
             return _NEGOTIATED
         if self.call is not None:
             return _HTTP2  # gRPC knows nothing else
@@ -656,7 +665,7 @@ class ProxyStream(Stream):
         head: ResponseHead = self.response  # type: ignore[assignment]  # what this phase sends
         if route is not None and route.edits_response:
             route.finish_response(self, head)
-        if self.proxy.server_name is not None:
+        if self.proxy.server_name is not None and not head.is_rpc():
             head.set(b"Server", self.proxy.server_name)
         sender = self.sender
         body = self.reply_body
@@ -1279,7 +1288,7 @@ class ProxyStream(Stream):
         )
 
     def _may_repeat(self, route: RouteEntry) -> bool:
-        return route.retry.non_idempotent or is_idempotent(self.request.method)
+        return route.retry.non_idempotent or self.request.repeatable()
 
     def _hold_response(self, data: bytes, end: bool) -> None:
         if self.held is None:

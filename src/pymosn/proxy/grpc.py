@@ -85,7 +85,7 @@ class GrpcMethods:
             values: Slots = self._values  # type: ignore[assignment]  # there is a slot
             run = []
             for index in range(slot, slot + _SIZE):
-                run.append(values.values[index])  # noqa: PERF401 -- compiles to a loop as it is
+                run.append(values.values[index])
                 values.values[index] = 0
             taken.append((name.decode("latin-1"), run))
         self._changed = set()

@@ -1,6 +1,6 @@
 cimport cython
 
-from pymosn.message cimport RequestHead
+from pymosn.message cimport RequestHead, ResponseHead
 from pymosn.protocol.uri cimport raw_path
 from pymosn.stream.stream cimport ConnectionInfo, Stream
 from pymosn.stream.texts cimport as_bytes, decimal, go_duration
@@ -49,5 +49,11 @@ cpdef bytes request_path(Stream stream)
 cpdef bytes request_query(Stream stream)
 cpdef bytes request_length(Stream stream)
 cpdef bytes request_id(Stream stream)
+cpdef bytes rpc_service(Stream stream)
+cpdef bytes rpc_method(Stream stream)
+@cython.locals(request=RequestHead)
+cpdef bytes rpc_request_id(Stream stream)
+@cython.locals(response=ResponseHead)
+cpdef bytes rpc_status(Stream stream)
 cpdef long process_time(Stream stream)
 cdef long _since(long start, long end)

@@ -192,6 +192,24 @@ def request_id(stream: Stream) -> bytes | None:
     return None if stream.request is None else stream.request.get(b"x-request-id")
 
 
+def rpc_service(stream: Stream) -> bytes | None:
+    return None if stream.request is None else stream.request.rpc_service()
+
+
+def rpc_method(stream: Stream) -> bytes | None:
+    return None if stream.request is None else stream.request.rpc_method()
+
+
+def rpc_request_id(stream: Stream) -> bytes | None:
+    request = stream.request
+    return b"%d" % request.frame_id() if request is not None and request.is_rpc() else None
+
+
+def rpc_status(stream: Stream) -> bytes | None:
+    response = stream.response
+    return b"%d" % response.frame_status() if response is not None and response.is_rpc() else None
+
+
 def _since(start: int, end: int) -> int:
     """Return the time from ``start`` to ``end``, 0 when ``end`` has not come."""
     return end - start if end > start else 0
@@ -235,6 +253,8 @@ FACTS: Final = MappingProxyType(
         "Http1_request_path_original": request_raw_path,
         "Http1_request_arg": request_query,
         "Http2_request_scheme": request_scheme,
+        "Dubbo_service": rpc_service,
+        "Dubbo_method": rpc_method,
         # ours
         "duration_ms": duration_ms,
         "duration_us": duration_us,
@@ -251,6 +271,10 @@ FACTS: Final = MappingProxyType(
         "request_path": request_path,
         "request_query": request_query,
         "request_id": request_id,
+        "rpc_service": rpc_service,
+        "rpc_method": rpc_method,
+        "rpc_request_id": rpc_request_id,
+        "rpc_status": rpc_status,
     }
 )
 """Name to reader, for facts that only the proxy decides."""
@@ -280,8 +304,8 @@ SETTABLE: Final = MappingProxyType(
         "proxy_gzip_switch": None,
         "proxy_direct_response": None,
         "proxy_disable_retry": None,
-        "x-mosn-rpc-service": None,
-        "x-mosn-rpc-method": None,
+        "x-mosn-rpc-service": rpc_service,
+        "x-mosn-rpc-method": rpc_method,
         "x-mosn-direction": None,
         "listener_match_fallback_ip": None,
     }
@@ -301,11 +325,13 @@ NUMERIC: Final = frozenset(
         "duration_us",
         "upstream_duration_ms",
         "Http1_request_length",
+        "rpc_request_id",
+        "rpc_status",
     )
 )
 
 FROM_PEERS: Final = frozenset(
-    name for name in FACTS if name.startswith(("request_", "Http1_", "Http2_"))
+    name for name in FACTS if name.startswith(("request_", "Http1_", "Http2_", "Dubbo_", "rpc_"))
 ) - {"request_received_duration", "request_finished_duration"} | {"response_code_details"}
 
 _FLAG_NAMES: Final = (

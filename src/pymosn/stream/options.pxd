@@ -1,4 +1,11 @@
 from pymosn.protocol.http2.options cimport Http2Options
+from pymosn.protocol.xprotocol.frame cimport FrameLimits
+
+
+cdef class RpcOptions:
+    cdef readonly FrameLimits frames
+    cdef readonly long max_in_flight
+    cdef readonly bint goaway
 
 
 cdef class ServerOptions:
@@ -9,3 +16,4 @@ cdef class ServerOptions:
     cdef readonly long max_requests
     cdef readonly Http2Options http2
     cdef readonly bint h2c
+    cdef readonly RpcOptions rpc

@@ -1,6 +1,24 @@
 """Limits and manners that the downstream codecs of a listener share."""
 
 from pymosn.protocol.http2.options import Http2Options
+from pymosn.protocol.xprotocol.frame import FrameLimits
+
+
+class RpcOptions:
+    """Limits and manners of connections that speak an RPC protocol."""
+
+    frames: "FrameLimits"
+    max_in_flight: int
+    goaway: bool
+
+    def __init__(
+        self, frames: FrameLimits | None = None, max_in_flight: int = 1024, goaway: bool = False
+    ) -> None:
+        """``max_in_flight``: requests of one connection under way, beyond which it is not read;
+        ``goaway``: tell clients before closing."""
+        self.frames = frames or FrameLimits()
+        self.max_in_flight = max_in_flight
+        self.goaway = goaway
 
 
 class ServerOptions:
@@ -15,6 +33,7 @@ class ServerOptions:
     max_requests: int
     http2: "Http2Options"
     h2c: bool
+    rpc: "RpcOptions"
 
     def __init__(
         self,
@@ -27,6 +46,7 @@ class ServerOptions:
         max_requests: int = 0,
         http2: Http2Options | None = None,
         h2c: bool = False,
+        rpc: RpcOptions | None = None,
     ) -> None:
         """Sizes in bytes, timeouts in seconds (0: none).  ``h2c``: HTTP/1.1 may be upgraded."""
         self.max_head = max_head
@@ -38,3 +58,4 @@ class ServerOptions:
         self.max_requests = max_requests
         self.http2 = http2 or Http2Options(True)
         self.h2c = h2c
+        self.rpc = rpc or RpcOptions()

@@ -1,10 +1,11 @@
 cimport cython
 
+from pymosn.message cimport RequestHead
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.observe.metrics cimport UpstreamStats
 from pymosn.protocol.http2.options cimport Http2Options
-from pymosn.stream.stream cimport StreamReceiver, StreamSender
+from pymosn.stream.stream cimport ConnectionInfo, StreamReceiver, StreamSender
 
 cdef int _READY, _WAITING, _OVERFLOW, _CONNECT_FAILED, _CONNECT_TIMEOUT, _EINPROGRESS
 
@@ -33,6 +34,7 @@ cdef class PoolWaiter(StreamReceiver):
 
     cdef void on_pool_ready(self, UpstreamSender sender)
     cdef void on_pool_failed(self, int reason)
+    cdef ConnectionInfo downstream(self)
 
 
 cdef class PooledConnection(UpstreamSender):
@@ -87,6 +89,7 @@ cdef class ConnectionPool(Reactive):
     cdef public long streams_expected
 
     cdef PooledConnection codec(self, Connection connection)
+    cdef bint takes(self, RequestHead request) except -1
     @cython.locals(reactor=Reactor, fd=int)
     cdef int dial(self) except -2
     @cython.locals(idle=list, shared=list, candidate=PooledConnection, limits=Limits)

@@ -9,6 +9,7 @@ this worker, shared by the pools of its hosts.
 import errno
 from typing import Any, Final
 
+from pymosn.message import RequestHead
 from pymosn.network.connection import Connection, Handler
 from pymosn.network.reactor import Reactive, Reactor, Timer
 from pymosn.observe.metrics import UpstreamStats
@@ -17,6 +18,7 @@ from pymosn.stream.stream import (
     CONNECT_FAILED,
     CONNECT_TIMEOUT,
     OVERFLOW,
+    ConnectionInfo,
     StreamReceiver,
     StreamSender,
 )
@@ -105,6 +107,10 @@ class PoolWaiter(StreamReceiver):
 
     def on_pool_failed(self, reason: int) -> None:
         """There will be no connection."""
+
+    def downstream(self) -> ConnectionInfo | None:
+        """Return the connection that the request came on, None where there is none."""
+        return None
 
 
 class PooledConnection(UpstreamSender):
@@ -257,6 +263,10 @@ class ConnectionPool(Reactive):
     def codec(self, connection: Connection) -> PooledConnection:
         """Return what speaks the pool's protocol on a connection just established."""
         raise NotImplementedError
+
+    def takes(self, request: RequestHead) -> bool:
+        """Say whether the pool's protocol can carry ``request``."""
+        return not request.is_rpc()
 
     def dial(self) -> int:
         """Begin to connect to the host: a descriptor whose connection is under way, or -1."""

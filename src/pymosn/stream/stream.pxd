@@ -33,6 +33,8 @@ cdef class ConnectionInfo:
     cdef public bytes local
     cdef public str protocol
     cdef readonly object listener
+    cdef Connection connection
+    cdef list bound
     cdef public bytes peer_ip
     cdef public bytes peer_text, local_text
 

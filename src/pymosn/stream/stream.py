@@ -240,6 +240,10 @@ class ConnectionInfo:
     local: bytes
     protocol: str
     listener: Any
+    connection: "Connection | None"
+    """Itself, where connections of a host may be bound to it."""
+    bound: list[Any] | None
+    """Those connections: they end with this one."""
     peer_ip: bytes | None
     peer_text: bytes | None
     local_text: bytes | None
@@ -253,6 +257,8 @@ class ConnectionInfo:
         self.local = local
         self.protocol = protocol
         self.listener = listener
+        self.connection = None
+        self.bound = None
         self.peer_ip = None
         self.peer_text = None
         self.local_text = None

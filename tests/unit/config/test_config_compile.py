@@ -25,6 +25,7 @@ from pymosn.snapshot import (
     Redirect,
     RetryPolicy,
     RouteMatch,
+    RpcOptions,
     Snapshot,
     TcpProxy,
     TcpRoute,
@@ -369,11 +370,28 @@ def test_protocols() -> None:
         got = compiled(whole(filters=[{"type": "proxy", "config": config}]))
         return [p for x in got.listeners for f in x.filters for p in f.protocols]  # type: ignore[union-attr]
 
-    assert protocols("Auto") == ["Http1", "Http2"]
+    rpc = ["bolt", "boltv2", "dubbo", "dubbo-thrift", "tars"]
+    assert protocols("Auto") == ["Http1", "Http2", *rpc]
     assert protocols("http2") == ["Http2"]
-    assert protocols("bolt, http1") == ["Http1"]
-    assert protocols("X", sub_protocol="Http1") == ["Http1"]
-    assert protocols("bolt") == []
+    assert protocols("Bolt, http1") == ["bolt", "Http1"]
+    assert protocols("X", sub_protocol="dubbo") == ["dubbo"]
+    assert protocols("module:Class") == ["module:Class"]
+    assert protocols("unheard-of") == []
+
+
+def test_rpc_options() -> None:
+    def options(extend: object) -> RpcOptions:
+        config = {**PROXY["config"], "extend_config": extend}  # type: ignore[dict-item]
+        got = compiled(whole(filters=[{"type": "proxy", "config": config}]))
+        proxy = got.listeners[0].filters[0]
+        assert isinstance(proxy, HttpProxy)
+        return proxy.rpc
+
+    assert options(None) == RpcOptions()
+    assert options({"enable_bolt_goaway": True}).goaway
+    assert options({"bolt": {"enable_bolt_goaway": True}}).goaway
+    given = {"max_frame_size": "1MB", "max_header_size": 9, "max_headers": 8, "max_in_flight": 7}
+    assert options({"rpc": given}) == RpcOptions(1 << 20, 9, 8, 7)
 
 
 def test_http1_options_in_both_places() -> None:

@@ -1,6 +1,7 @@
 """gRPC-Web's bodies."""
 
 import base64
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ def decode(text, cuts=()):
     bodies = GrpcWebBodies(True, True)
     edges = [0, *sorted(cut for cut in cuts if cut <= len(text)), len(text)]
     found = b""
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         data = bodies.request_data(text[start:end], False)
         if data is None:
             return None

@@ -62,6 +62,19 @@ class BoltConfig(Section):
     """Tell clients before closing."""
 
 
+class RpcConfig(Section):
+    """pymosn: limits of the RPC protocols' server side."""
+
+    max_frame_size: Bytes = Bytes(16 << 20)
+    """pymosn: bytes of a frame; beyond, the connection is closed."""
+    max_header_size: Bytes = Bytes(65536)
+    """pymosn: bytes of a frame's header map."""
+    max_headers: Uint = 1000
+    """pymosn: fields of a frame's header map."""
+    max_in_flight: Uint = 1024
+    """pymosn: requests of a connection under way; beyond, it is not read until one has ended."""
+
+
 class ExtendConfig(Section):
     """Options by protocol.
 
@@ -74,6 +87,8 @@ class ExtendConfig(Section):
     """Options of HTTP/2."""
     bolt: BoltConfig | None = None
     """Options of bolt."""
+    rpc: RpcConfig | None = None
+    """pymosn: limits of the RPC protocols."""
     max_header_size: Bytes | None = None
     """``Http1.max_header_size``, old place."""
     max_request_body_size: Bytes | None = None

@@ -57,7 +57,7 @@ from pymosn.protocol.http2.frames import (
 from pymosn.protocol.http2.heads import read_request, read_response, read_trailers
 from pymosn.protocol.http2.hpack import COMPRESSION_ERROR as MALFORMED_BLOCK
 from pymosn.protocol.http2.hpack import DEFAULT_TABLE_SIZE, OK, HpackDecoder
-from pymosn.protocol.http2.options import Http2Options, TokenBucket
+from pymosn.protocol.http2.options import PATIENCE_NS, Http2Options, TokenBucket
 from pymosn.protocol.http2.output import Http2Output
 from pymosn.protocol.http2.stream import Http2Stream
 
@@ -98,6 +98,7 @@ _SETTLED = SETTLED
 _PONG = PONG
 _ERROR = ERROR
 _NOTHING = -3
+_PATIENCE_NS = PATIENCE_NS
 """The frame was no event."""
 
 _MAX_INFORMATIONAL = MAX_INFORMATIONAL
@@ -189,6 +190,7 @@ class Http2Connection(Http2Output):
             return None
         self._highest = 1
         stream = self._new_stream(1)
+        stream.born = self._now
         stream.head_received = True
         stream.remote_ended = True
         return stream
@@ -405,6 +407,7 @@ class Http2Connection(Http2Output):
                 self._remember(identifier)
             return self._replied(self._resets)
         stream = self._new_stream(identifier)
+        stream.born = self._now
         stream.head_received = True
         stream.remote_ended = end
         if head is not None:
@@ -586,9 +589,10 @@ class Http2Connection(Http2Output):
             return self._fail(FRAME_SIZE_ERROR, "RST_STREAM has not 4 bytes")
         if self._is_idle(identifier):
             return self._fail(PROTOCOL_ERROR, "RST_STREAM on an idle stream")
-        if self._server and not self._resets.take(self._now):
-            return self._flooded(self._resets.name)
         stream = self.streams.get(identifier)
+        if self._server and (stream is None or self._now - stream.born < _PATIENCE_NS):
+            if not self._resets.take(self._now):
+                return self._flooded(self._resets.name)
         if stream is None:
             return _NOTHING
         self._drop(stream)

@@ -24,6 +24,11 @@ DEFAULT_FLOOD_LIMITS: Final = (
 """Burst, and tokens a second, in the order of ``FLOODS``."""
 
 
+PATIENCE_NS: Final = 100_000_000
+"""A client that has waited so long for a stream may give it up, as callers do whose deadlines pass,
+without that counting as a reset.  It cannot do so often: only ``max_concurrent_streams`` wait."""
+
+
 class TokenBucket:
     """How often something may happen: ``burst`` times at once, ``rate`` a second in the long run.
 

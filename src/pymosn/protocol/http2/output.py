@@ -306,7 +306,8 @@ class Http2Output:
         if window < DEFAULT_WINDOW and not self.acknowledged:
             # The peer may not know our settings yet.
             window = DEFAULT_WINDOW
-        stream = Http2Stream(identifier, self._peer_window, window)
+        stream = Http2Stream.__new__(Http2Stream)
+        stream.enter(identifier, self._peer_window, window)
         self.streams[identifier] = stream
         self._priority.give(4)
         self._window_updates.give(16)

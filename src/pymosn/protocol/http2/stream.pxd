@@ -18,12 +18,14 @@ cdef class Http2Stream:
     cdef readonly bint head_received
     cdef readonly long body_left
     cdef int informational
+    cdef long born
     cdef readonly long unconsumed
     cdef long credit, withheld
     cdef Head trailers
     cdef list _queue
     cdef Py_ssize_t _offset
 
+    cdef void enter(self, unsigned int identifier, long send_window, long receive_window)
     @cython.locals(queue=list, last=bytes)
     cdef void push(self, bytes data)
     @cython.locals(queue=list)

@@ -38,6 +38,7 @@ class Http2Stream:
     connect: bool
     body_left: int
     informational: int
+    born: int
     unconsumed: int
     withheld: int
     credit: int
@@ -46,7 +47,8 @@ class Http2Stream:
     _queue: list[bytes] | None
     _offset: int
 
-    def __init__(self, identifier: int, send_window: int, receive_window: int) -> None:
+    def enter(self, identifier: int, send_window: int, receive_window: int) -> None:
+        """Begin: in the place of ``__init__``, whose arguments would be Python objects."""
         self.id = identifier
         self.owner = None
         self.send_window = send_window
@@ -66,6 +68,8 @@ class Http2Stream:
         # What content-length says is still to come; -1: it says nothing.
         self.body_left = -1
         self.informational = 0
+        # The connection's time when it was opened.
+        self.born = 0
         # Bytes that came and were not given back, those of them that were consumed during a
         # pause, and those given back that the peer has not been told of yet.
         self.unconsumed = 0
@@ -84,7 +88,7 @@ class Http2Stream:
             self._queue = [data]
             return
         last = queue[-1]
-        if len(queue) > 1 and len(last) + len(data) <= _COALESCED:
+        if len(last) + len(data) <= _COALESCED:
             queue[-1] = last + data
         else:
             queue.append(data)

@@ -170,6 +170,19 @@ def test_a_large_block(engine: Build) -> None:
     assert bench.feed(data) == [("error", ENHANCE_YOUR_CALM, "header_block")]
 
 
+def test_giving_up_after_a_while_is_no_flood(engine: Build) -> None:
+    """Calls whose deadline passes are reset, all at once and again and again."""
+    bench = Bench(engine)
+    for turn in range(20):
+        bench.engine.set_time((turn + 1) * SECOND)
+        numbers = [2 * (100 * turn + index) + 1 for index in range(100)]
+        for number in numbers:
+            bench.feed(bench.head(GET, number))
+        bench.engine.set_time((turn + 1) * SECOND + SECOND // 10)
+        for number in numbers:
+            assert bench.feed(rst_stream(number, 8)) == [("reset", number, 8, False)]
+
+
 def test_a_client_does_not_count_a_servers_resets(engine: Build) -> None:
     bench = Bench(engine, server=False)
     for index in range(1000):

@@ -721,6 +721,21 @@ def test_goaway_from_a_server(engine: Build) -> None:
     assert bench.engine.active() == 0
 
 
+def test_goaway_does_not_take_back(engine: Build) -> None:
+    bench = Bench(engine, server=False)
+    assert bench.feed(goaway(3) + goaway(7)) == [
+        ("goaway", 3, NO_ERROR), ("goaway", 3, NO_ERROR),
+    ]  # fmt: skip
+
+
+def test_nothing_follows_a_request_that_ended(engine: Build) -> None:
+    """A stream that we reset is forgiven what is on its way, but not after its end."""
+    bench = Bench(engine)
+    bench.feed(bench.head(GET, 1))
+    bench.engine.reset_stream(bench.streams[1], CANCEL)
+    assert bench.feed(frame(DATA, 0, 1, b"x")) == [("error", STREAM_CLOSED, "")]
+
+
 def test_a_refused_stream_was_not_processed(engine: Build) -> None:
     bench = Bench(engine, server=False)
     bench.engine.open_stream(None, bench.request(), True)

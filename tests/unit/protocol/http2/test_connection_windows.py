@@ -363,6 +363,16 @@ def test_a_paused_receiver_withholds(engine: Build) -> None:
     assert bench.sent() == [(WINDOW_UPDATE, 0, 1, (600).to_bytes(4, "big"))]
 
 
+def test_padding_counts_for_a_streams_window(engine: Build) -> None:
+    bench = Bench(engine, initial_window=1000)
+    bench.feed(frame(4, 1))
+    bench.exchange()
+    assert bench.feed(frame(DATA, PADDED, 1, b"\xc8" + b"x" * 600 + bytes(200)))[0][0] == "data"
+    # Padding is given back like what was consumed, half a window at a time.
+    assert bench.streams[1].receive_window == 1000 - 801
+    assert bench.feed(frame(DATA, 0, 1, b"x" * 200)) == [("reset", 1, 3, False)]
+
+
 def test_before_the_acknowledgement_the_default_window_holds(engine: Build) -> None:
     """A peer that does not know our smaller window yet may use the default one (§6.9.2)."""
     bench = Bench(engine, initial_window=10)

@@ -1,0 +1,70 @@
+"""Load and origin for the RPC scenarios: rpcload.c, compiled when it is first needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from bench.outcome import LoadReport
+from bench.processes import BenchError, Child, Command, Fleet
+from bench.scenarios import Scenario
+from bench.target import Target
+from bench.waiting import wait_for
+
+_SOURCE = Path(__file__).parent / "rpcload.c"
+_PROGRAM = Path(__file__).parent / "out" / "rpcload"
+
+
+def program() -> Path:
+    """The load generator; BenchError when it cannot be compiled."""
+    if not _PROGRAM.exists() or _PROGRAM.stat().st_mtime < _SOURCE.stat().st_mtime:
+        _PROGRAM.parent.mkdir(exist_ok=True)
+        compiler = os.environ.get("CC", "cc")
+        argv = [compiler, "-O2", "-o", str(_PROGRAM), str(_SOURCE)]
+        try:
+            done = subprocess.run(argv, check=False, capture_output=True, text=True)
+        except OSError as error:
+            raise BenchError(f"{compiler} is needed for the RPC scenarios: {error}") from None
+        if done.returncode != 0:
+            raise BenchError(f"{_SOURCE.name} does not compile: {done.stderr.strip()[-300:]}")
+    return _PROGRAM
+
+
+def start_rpc_origin(
+    fleet: Fleet, directory: Path, scenario: Scenario, ports: tuple[int, int], core: int
+) -> Child:
+    """Start what answers calls, on one port for proxies and on one for clients; returns when it
+    does."""
+    numbers = [str(number) for number in (ports[0], scenario.body_bytes, ports[1])]
+    command = Command((str(program()), "serve", scenario.rpc, *numbers))
+    child = fleet.start(command, core, directory / "output.log")
+    target = Target(scenario, ports[1])
+    wait_for(child, lambda: check_calls(target), time.monotonic() + 10)
+    return child
+
+
+def check_calls(target: Target) -> None:
+    """Make calls for a moment; BenchError if a reply is wrong, or none comes."""
+    run_calls(target, 1, 0.05)
+
+
+def run_calls(target: Target, connections: int, seconds: float) -> LoadReport:
+    """Load the target for `seconds`; BenchError when anything came back wrong."""
+    scenario = target.scenario
+    argv = [
+        str(program()), "load", scenario.rpc, str(target.port), str(connections),
+        str(scenario.in_flight), str(seconds), str(scenario.body_bytes),
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            argv, check=False, capture_output=True, text=True, timeout=seconds + 15
+        )
+    except subprocess.TimeoutExpired:
+        raise BenchError("rpcload did not end in time") from None
+    if done.returncode != 0:
+        raise BenchError(f"wrong or missing replies: {(done.stderr or done.stdout).strip()[-300:]}")
+    said = json.loads(done.stdout)
+    return LoadReport(int(said["done"]), said["seconds"], said["p50_us"], said["p99_us"])
