@@ -6,6 +6,7 @@ requires that nothing is left: no connection, no timer, no count.
 
 import asyncio
 import hashlib
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -931,6 +932,35 @@ def test_a_tunnel_that_is_reset(who: str) -> None:
             await peer.close()
 
     through(script, client)
+
+
+# -- detection -------------------------------------------------------------------------------------
+
+
+def test_a_large_request_after_detection_is_one_request() -> None:
+    """What arrives while the protocol is found out is read by whom was found, and once."""
+    body = bytes(range(256)) * 4096
+
+    async def script(peer: Peer) -> None:
+        while True:
+            request = await peer.request()
+            assert request.body == body
+            await peer.send(OK)
+
+    async def client(proxy: Proxy) -> None:
+        for _ in range(5):
+            # All of it waits when the proxy comes to look.
+            proxy.process.send_signal(signal.SIGSTOP)
+            peer = await connect(proxy.port)
+            head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+            sending = asyncio.create_task(peer.send(head + body))
+            await asyncio.sleep(0.1)
+            proxy.process.send_signal(signal.SIGCONT)
+            await sending
+            assert (await peer.response()).status == 200
+            await peer.close()
+
+    through(script, client, proxy={"protocols": ["Http1", "Http2"], "upstream_protocol": "Http1"})
 
 
 # -- limits ----------------------------------------------------------------------------------------
