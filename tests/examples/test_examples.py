@@ -160,6 +160,26 @@ def test_http_proxy(tmp_path: Path) -> None:
         assert example.get("/still").status == 200
 
 
+def test_http2(tmp_path: Path) -> None:
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("curl is not installed")
+    with running("http2", tmp_path, 9000, 9001) as example:
+        url = f"http://127.0.0.1:{example.ports[8080]}/hello"
+        for option, version in (
+            ("--http2-prior-knowledge", "2"),
+            ("--http2", "2"),
+            ("--http1.1", "1.1"),
+        ):
+            told = subprocess.run(
+                [curl, "-s", "--noproxy", "*", option, "-w", "\n%{http_version}", url],
+                capture_output=True, text=True, check=True, timeout=60,
+            ).stdout  # fmt: skip
+            body, _, spoken = told.rpartition("\n")
+            assert spoken == version
+            assert json.loads(body)["target"] == "/hello"
+
+
 def test_short_form(tmp_path: Path) -> None:
     with running("short-form", tmp_path, 9000, 9001) as example:
         assert example.get().status == 200
