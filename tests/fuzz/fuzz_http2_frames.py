@@ -12,6 +12,7 @@ from typing import Any
 
 import hpack
 
+from pymosn.protocol.http2.errors import STREAM_CLOSED
 from tests.fuzz.loop import main
 from tests.support.http2_engine import (
     CONTINUATION,
@@ -117,9 +118,19 @@ def check(data: bytes) -> None:
     for pieces in ([frames[:cut], frames[cut:]], [*steps, frames[3000:]]):
         again = _converse(COMPILED, mode, pieces)
         _same(again, _converse(INTERPRETED, mode, pieces))
-        # In pieces, windows are given back in other portions: that is all they may change.
-        if not mode & TIGHT:
+        # In pieces, windows are given back in other portions, and an answer may be out before a
+        # late frame comes for its stream, which then is closed and not half closed.
+        if not mode & TIGHT and not (_met_closed(whole[0]) or _met_closed(again[0])):
             assert joined(whole[0]) == joined(again[0]), (whole[0], again[0])
+
+
+def _met_closed(events: list[tuple[Any, ...]]) -> bool:
+    """Say whether a frame came for a stream that had ended."""
+    return any(
+        rest[{"reset": 1, "error": 0}[name]] == STREAM_CLOSED
+        for name, *rest in events
+        if name in ("reset", "error")
+    )
 
 
 def _frames(data: bytes) -> bytes:

@@ -21,7 +21,6 @@ from pymosn.protocol.http2.connection import (
     Http2Connection,
 )
 from pymosn.protocol.http2.errors import CANCEL, NO_ERROR, REFUSED_STREAM
-from pymosn.protocol.http2.options import Http2Options
 from pymosn.protocol.http2.settings import ASSUMED_STREAMS
 from pymosn.stream.http2 import Http2Sender, Http2Wire
 from pymosn.stream.pool import (
@@ -70,14 +69,14 @@ class Http2ClientConnection(PooledConnection):
     _leaving: bool
     _remote_close: bool
 
-    def __init__(
-        self, pool: ConnectionPool, connection: Connection, options: Http2Options
-    ) -> None:
+    def __init__(self, pool: ConnectionPool, connection: Connection) -> None:
         """Speak HTTP/2 on an established connection of ``pool``."""
         self.pool = pool
         self.connection = connection
         self.connection.handler = self
-        self.engine = Http2Connection(options)
+        options = self.pool.options
+        plain = self.connection.tls is None
+        self.engine = Http2Connection(options.http2 if plain else options.http2_over_tls)
         self.wire = Http2Wire(self.engine, self.connection)
 
     # -- for the pool -------------------------------------------------------------------------
@@ -382,7 +381,7 @@ class Http2Pool(ConnectionPool):
         self.streams_expected = ASSUMED_STREAMS
 
     def codec(self, connection: Connection) -> PooledConnection:
-        return Http2ClientConnection(self, connection, self.options.http2)
+        return Http2ClientConnection(self, connection)
 
 
 _WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

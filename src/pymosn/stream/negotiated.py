@@ -19,6 +19,6 @@ class NegotiatedPool(ConnectionPool):
         tls = connection.tls
         if tls is not None and tls.alpn == b"h2":
             self.streams_expected = _ASSUMED_STREAMS
-            return Http2ClientConnection(self, connection, self.options.http2)
+            return Http2ClientConnection(self, connection)
         self.streams_expected = 1
         return Http1ClientConnection(self, connection)

@@ -72,7 +72,7 @@ cdef class PoolOptions:
     cdef readonly long max_requests
     cdef readonly int mark
     cdef readonly Py_ssize_t max_head
-    cdef readonly Http2Options http2
+    cdef readonly Http2Options http2, http2_over_tls
 
 
 cdef class ConnectionPool(Reactive):

@@ -213,6 +213,8 @@ class PoolOptions:
     mark: int
     max_head: int
     http2: "Http2Options"
+    http2_over_tls: "Http2Options"
+    """The same where ``:scheme`` must say what the connection is (RFC 9113 §8.3.1)."""
 
     def __init__(
         self,
@@ -230,6 +232,7 @@ class PoolOptions:
         self.mark = mark
         self.max_head = max_head
         self.http2 = http2 or Http2Options(False)
+        self.http2_over_tls = Http2Options(False, scheme=b"https")
 
 
 class ConnectionPool(Reactive):
