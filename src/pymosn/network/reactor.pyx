@@ -261,6 +261,18 @@ cdef class Reactor:
         """Call ``target.on_deferred()`` at the end of this turn."""
         self._deferred.append(target)
 
+    cdef bint has_event_for(self, Source source) noexcept:
+        """Say whether this turn has brought an event of ``source`` that is still to be handled."""
+        cdef epoll_event *events = <epoll_event *>self._events
+        cdef unsigned long long tag
+        cdef int index
+        tag = (<unsigned long long>source.generation << 32) | <unsigned int>source.fd
+        # At most ``BATCH`` of them, usually a handful: cheaper than a mark on every source.
+        for index in range(self._next_event, self._event_count):
+            if events[index].data.u64 == tag:
+                return True
+        return False
+
     cdef void flush_soon(self, Source source) noexcept:
         """Call ``source.flush()`` once the event under way has been handled."""
         if not source.flush_pending:
@@ -431,11 +443,13 @@ cdef class Reactor:
             PyErr_CheckSignals()
             count = 0
         index = 0
+        self._event_count = count
         while index < count:
             # Entering the guard costs as much as dispatching: once for all that go well.
             try:
                 while index < count:
                     index += 1
+                    self._next_event = index
                     source = self._source_of(events[index - 1].data.u64)
                     if source is not None:
                         self._acting = source
