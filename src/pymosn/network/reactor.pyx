@@ -41,6 +41,7 @@ cdef extern from "<sys/epoll.h>" nogil:
     int epoll_ctl(int epfd, int op, int fd, epoll_event *event)
     int epoll_wait(int epfd, epoll_event *events, int maxevents, int timeout)
     int EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLL_CLOEXEC
+    unsigned int WRITABLE "EPOLLOUT"
 
 cdef extern from "<sys/socket.h>" nogil:
     struct sockaddr:
@@ -262,7 +263,8 @@ cdef class Reactor:
         self._deferred.append(target)
 
     cdef bint has_event_for(self, Source source) noexcept:
-        """Say whether this turn has brought an event of ``source`` that is still to be handled."""
+        """Say whether this turn has brought an event of ``source`` that is still to be handled, and
+        is not only about writing."""
         cdef epoll_event *events = <epoll_event *>self._events
         cdef unsigned long long tag
         cdef int index
@@ -270,7 +272,7 @@ cdef class Reactor:
         # At most ``BATCH`` of them, usually a handful: cheaper than a mark on every source.
         for index in range(self._next_event, self._event_count):
             if events[index].data.u64 == tag:
-                return True
+                return events[index].events & ~WRITABLE != 0
         return False
 
     cdef void flush_soon(self, Source source) noexcept:
