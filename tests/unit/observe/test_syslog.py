@@ -13,7 +13,9 @@ from pymosn.observe.log import ErrorLog
 from pymosn.observe.syslog import MAX_MESSAGE, Syslog, is_syslog, syslog_address
 from pymosn.stream.stream import Stream
 
-RFC3164 = re.compile(rb"<(\d+)>[A-Z][a-z]{2} [ 123]\d \d\d:\d\d:\d\d (\S+ )?pymosn\[\d+\]: (.*)", re.S)
+RFC3164 = re.compile(
+    rb"<(\d+)>[A-Z][a-z]{2} [ 123]\d \d\d:\d\d:\d\d (\S+ )?pymosn\[\d+\]: (.*)", re.DOTALL
+)
 
 
 @pytest.fixture
