@@ -531,7 +531,7 @@ class Runtime:
         service.access_logs = plan.access_logs[listener.name]
         acceptor = service.acceptor
         acceptor.listener = listener
-        acceptor.limit(stats, listener.max_connections, is_unix(listener.address))
+        acceptor.limit(stats, listener.max_connections)
         acceptor.secure(plan.tls[listener.name])
         if isinstance(acceptor, HttpAcceptor):
             self._configure_http(service, acceptor, listener, plan, stats)
@@ -563,7 +563,7 @@ class Runtime:
         fallback: TcpAcceptor | None = None
         if settings.fallback and len(listener.filters) > 1:
             fallback = acceptor.fallback or TcpAcceptor(self.reactor, self.ids, listener)
-            fallback.limit(stats, 0, is_unix(listener.address))
+            fallback.limit(stats, 0)
             self._configure_tcp(service, fallback, listener)
         acceptor.configure(
             ServerOptions(

@@ -33,7 +33,8 @@ LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 1 << 26
 """A fast client must have time to read the reply: not so little that it is sent in one go."""
 
-_EDGE_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
+_READ_EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET
+_EDGE_EVENTS = _READ_EVENTS | EPOLLOUT
 _HANGUP = EPOLLRDHUP | EPOLLHUP | EPOLLERR
 _BROKEN = EPOLLHUP | EPOLLERR
 _OUT = EPOLLOUT
@@ -122,6 +123,7 @@ class Connection(Source):
     _write_shut: bool
     _bulk: bool
     _gathers: bool
+    _watches_room: bool
 
     def __init__(self, reactor: Reactor, handler: Handler, peer: bytes) -> None:
         """``peer`` is the packed address of the other end."""
@@ -134,7 +136,9 @@ class Connection(Source):
     def open(self, fd: int, connecting: bool) -> None:
         """Take over ``fd``; raises ``OSError`` when it cannot be watched."""
         self.connecting = connecting
-        self._reactor.add(self, fd, _EDGE_EVENTS)
+        # A new socket that is connected has room: to be told so would cost a turn of its own.
+        self._watches_room = connecting
+        self._reactor.add(self, fd, _EDGE_EVENTS if connecting else _READ_EVENTS)
 
     def start_tls(self, layer: TlsLayer) -> None:
         """Speak TLS from the first byte on; call it right after ``open``.
@@ -191,6 +195,12 @@ class Connection(Source):
         """A transfer from here is over: read what it left."""
         if self.readable and not self.paused and not self.closed:
             self._read()
+
+    def await_room(self) -> None:
+        """The socket takes no more: hear of it when it does."""
+        if not self._watches_room and not self.closed:
+            self._watches_room = True
+            self._reactor.change(self, _EDGE_EVENTS)
 
     def unsent(self) -> int:
         """Return how many bytes wait for the peer to take more."""
@@ -315,13 +325,19 @@ class Connection(Source):
         while self.output.size > 0:
             count = self._reactor.send(self.fd, self.output)
             if count <= 0:
-                if count < 0:
-                    self._shut(-count)
+                self._stopped(count)
                 return
             self._sent(count)
         self._settle()
 
     # -- private ----------------------------------------------------------------------------
+
+    def _stopped(self, result: int) -> None:
+        """Sending ended with 0, or minus an errno."""
+        if result < 0:
+            self._shut(-result)
+        else:
+            self.await_room()
 
     def _sent(self, count: int) -> None:
         self.bytes_written += count
@@ -352,8 +368,8 @@ class Connection(Source):
         tls: TlsLayer = self.tls  # type: ignore[assignment]  # the caller has looked
         if tls.shaking:
             count = tls.push(self.fd)
-            if count < 0:
-                self._shut(-count)
+            if count <= 0:
+                self._stopped(count)
             return
         if self._gathers:
             handler = self.handler
@@ -364,8 +380,7 @@ class Connection(Source):
             final = self.close_when_flushed or self.write_ended
             count = tls.send(self.fd, self.output, final)
             if count <= 0:
-                if count < 0:
-                    self._shut(-count)
+                self._stopped(count)
                 return
             self._sent(count)
             if self.closed:
@@ -375,8 +390,8 @@ class Connection(Source):
         count = tls.push(self.fd)
         if count > 0:
             self._settle()
-        elif count < 0:
-            self._shut(-count)
+        else:
+            self._stopped(count)
 
     def _read(self) -> None:
         if self.outgoing is not None:
@@ -432,6 +447,8 @@ class Connection(Source):
                 data = tls.receive(self.fd, self._bulk)
             if data is None:
                 self._read_nothing(self._reactor.io_error)
+                if not self.closed:
+                    self._push(tls)
                 return
             if self.lingering:
                 self._linger_left -= _READ_SIZE
@@ -452,6 +469,12 @@ class Connection(Source):
                 self._reactor.defer(self)
                 return
 
+    def _push(self, tls: TlsLayer) -> None:
+        """What TLS has to say by itself may not have left: a part of a handshake, an alert."""
+        count = tls.push(self.fd)
+        if count <= 0:
+            self._stopped(count)
+
     def _shake(self, tls: TlsLayer) -> None:
         """Go on with the handshake."""
         result = tls.handshake(self.fd)
@@ -461,6 +484,7 @@ class Connection(Source):
             result = tls.handshake(self.fd)
         if result == _WAITING:
             self.readable = False
+            self._push(tls)
             return
         if result < 0:
             tls.report(self.peer)
@@ -529,8 +553,7 @@ class Connection(Source):
         if transfer is not None:
             transfer.cancel()
         if self.fd >= 0:
-            self._reactor.remove(self)
-            self._reactor.close_fd(self.fd)
+            self._reactor.close_source(self)
         handler = self.handler
         self.handler = _NOBODY
         handler.on_closed(error)
