@@ -7,11 +7,13 @@ import re
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from pymosn.lifecycle.secrets import KEPT_KEYS
 from pymosn.snapshot import Certificate
 from tests.conftest import free_port
 from tests.support.configs import cluster, http_config, http_listener, router, tcp_listener
@@ -67,6 +69,59 @@ def test_tickets_are_good_at_every_worker(pymosn, origin, files) -> None:
     wait_until(lambda: len(proxy.workers) == 2)
     for _ in range(4):
         assert "\nReused, " in openssl(proxy.address, "-sess_in", session, wait=0.1)
+
+
+class Resuming:
+    """A client that offers its session."""
+
+    def __init__(self, files: Path, address: str, version: ssl.TLSVersion) -> None:
+        self.address = address
+        self.context = ssl.create_default_context(cafile=str(files / "ca.pem"))
+        self.context.minimum_version = self.context.maximum_version = version
+        self.session: ssl.SSLSession | None = None
+
+    def ask(self, *, keep: bool) -> bool:
+        """Get an answer on a new connection; says whether the session was resumed.
+
+        ``keep``: take the session of this connection for the next ones.
+        """
+        host, port = self.address.split(":")
+        with (
+            socket.create_connection((host, int(port)), timeout=10) as plain,
+            self.context.wrap_socket(plain, server_hostname=NAME, session=self.session) as secure,
+        ):
+            secure.sendall(GET.encode())
+            assert b"200 OK" in secure.recv(4096)
+            if keep:
+                self.session = secure.session
+            return bool(secure.session_reused)
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_ticket_keys_are_rotated(pymosn, origin, files, version) -> None:
+    """A ticket is good at every worker for as long as its key is kept; then there is a full
+    handshake, and nothing else."""
+    asked = files / "rotate"
+    proxy = pymosn(
+        secured(origin.address, context(files), workers=2),
+        module="tests.support.rotating", variables={"ROTATE": str(asked)},
+    )  # fmt: skip
+    client = Resuming(files, proxy.address, ssl.TLSVersion[version])
+
+    def rotate() -> None:
+        asked.touch()
+        wait_until(lambda: not asked.exists())
+        time.sleep(0.3)  # until the workers have it
+
+    assert not client.ask(keep=True)
+    for rotations in range(KEPT_KEYS):
+        # So many that in all likelihood both workers have some.
+        assert [client.ask(keep=False) for _ in range(8)] == [True] * 8, rotations
+        rotate()
+    assert [client.ask(keep=False) for _ in range(8)] == [False] * 8
+    # A fresh one replaces it.
+    client.ask(keep=True)
+    assert [client.ask(keep=True) for _ in range(8)] == [True] * 8
 
 
 def test_renegotiation_is_refused(pymosn, origin, files) -> None:
@@ -208,6 +263,54 @@ def test_certificates_are_replaced(pymosn, origin, authority, files, how) -> Non
     wait_until(lambda: Kept(files, proxy.address).serial() != before)
     assert b"200 OK" in kept.get()
     assert kept.serial() == before
+
+
+def test_no_request_fails_while_certificates_change(pymosn, origin, authority, files) -> None:
+    """Neither by the watch nor by a reload, on new connections and on kept ones."""
+    config = secured(origin.address, context(files), workers=2)
+    proxy = pymosn(config)
+    stop = threading.Event()
+    serials: set[str] = set()
+    counts = [0, 0, 0, 0]
+    failures: list[Exception] = []
+
+    def ask(number: int, once: bool) -> None:
+        try:
+            kept = Kept(files, proxy.address)
+            while not stop.is_set():
+                assert b"200 OK" in kept.get()
+                counts[number] += 1
+                if once:
+                    serials.add(kept.serial())
+                    kept.socket.close()
+                    kept = Kept(files, proxy.address)
+            kept.socket.close()
+        except Exception as error:
+            failures.append(error)
+
+    clients = [threading.Thread(target=ask, args=(n, n % 2 == 0)) for n in range(4)]
+    for client in clients:
+        client.start()
+    try:
+        for turn in range(3):
+            replace(files, "ecdsa", authority.issue(NAME))
+            # The configuration changes as well, so that the reload has something to do.
+            config["servers"][0]["listeners"][0]["access_logs"] = [
+                {"log_path": str(files / f"{turn}.log")}
+            ]
+            proxy.write(config)
+            assert proxy.reload().returncode == 0
+            time.sleep(0.2)
+        replace(files, "ecdsa", authority.issue(NAME))
+        known = len(serials)
+        wait_until(lambda: len(serials) > known or failures)
+    finally:
+        stop.set()
+        for client in clients:
+            client.join(15)
+    assert failures == []
+    assert len(serials) >= 4
+    assert min(counts) > 10
 
 
 def test_broken_files_change_nothing(pymosn, origin, authority, files) -> None:

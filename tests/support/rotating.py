@@ -1,6 +1,6 @@
 """``pymosn`` whose ticket keys are rotated when a test says so, not every twelve hours.
 
-``python -m tests.support.rotating …``: whenever the file that ``ROTATE`` names exists, a key is due.
+``python -m tests.support.rotating …``: a key is due whenever the file that ``ROTATE`` names exists.
 """
 
 import os
