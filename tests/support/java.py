@@ -11,12 +11,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pytest
+
+from tests.support.dialogue import Dialogue
 
 SOURCES = Path(__file__).parents[1] / "java"
 _BUILD_SECONDS = 600
@@ -64,13 +63,13 @@ def build() -> str:
              "dependency:copy-dependencies", f"-DoutputDirectory={libraries}"]  # fmt: skip
     compilation = ["javac", "-encoding", "UTF-8", "-d", str(classes), "-cp", f"{libraries}/*"]
     try:
-        for command in (fetch, [*compilation, *sources]):
+        for step in (fetch, [*compilation, *sources]):
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False
+                step, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False
             )
             if done.returncode != 0:
                 lines = (done.stdout + done.stderr).strip().splitlines()
-                return f"{command[0]} failed: {lines[0] if lines else done.returncode}"
+                return f"{step[0]} failed: {lines[0] if lines else done.returncode}"
         unfinished.rename(target)
         return ""
     except subprocess.TimeoutExpired:
@@ -79,70 +78,31 @@ def build() -> str:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-class _Program:
-    """A running program, which says ``= ready`` and ends with its input."""
-
-    def __init__(self, name: str, *arguments: str) -> None:
-        found = directory()
-        if not found.exists():
-            # Not built here: that takes longer than a test may.
-            pytest.skip(f"{name} (Java): {missing() or 'it was not built'}; see {__name__}")
-        self._home = tempfile.TemporaryDirectory()
-        path = os.pathsep.join((str(found / "classes"), f"{found}/libraries/*"))
-        self._process = subprocess.Popen(
-            # Its libraries keep caches and logs in the user's home.
-            ["java", f"-Duser.home={self._home.name}", *_OPTIONS, "-cp", path, name, *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            cwd=self._home.name, encoding="utf-8",
-        )  # fmt: skip
-
-    def __enter__(self) -> Self:
-        assert self._answer() == "ready"
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._home.cleanup()
-
-    def _ask(self, *words: object) -> str:
-        assert self._process.stdin is not None
-        self._process.stdin.write(" ".join(map(str, words)) + "\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            # Libraries write there as well.
-            if line.startswith("= "):
-                return line[2:].rstrip("\n")
-        raise AssertionError("the program has ended")
+def command(name: str, *arguments: str) -> list[str]:
+    """Return what runs a class; skips the test when it cannot be had."""
+    found = directory()
+    if not found.exists():
+        # Not built here: that takes longer than a test may.
+        pytest.skip(f"{name} (Java): {missing() or 'it was not built'}; see tests/support/java.py")
+    path = os.pathsep.join((str(found / "classes"), f"{found}/libraries/*"))
+    # Its libraries keep caches and logs in the user's home.
+    return ["java", "-Duser.home={home}", *_OPTIONS, "-cp", path, name, *arguments]
 
 
-class Provider(_Program):
+class Provider(Dialogue):
     """Serves ``peers.Greeter`` by SOFARPC and by Dubbo, as group ``test`` and version 1.0.0."""
 
     def __init__(self, sofa_port: int, dubbo_port: int) -> None:
         self.sofa = f"127.0.0.1:{sofa_port}"
         self.dubbo = f"127.0.0.1:{dubbo_port}"
-        super().__init__("peers.Provider", str(sofa_port), str(dubbo_port))
+        super().__init__(command("peers.Provider", str(sofa_port), str(dubbo_port)))
 
 
-class Consumer(_Program):
+class Consumer(Dialogue):
     """Calls it."""
 
     def __init__(self) -> None:
-        super().__init__("peers.Consumer")
+        super().__init__(command("peers.Consumer"))
 
     def call(self, framework: str, port: int, name: str, *arguments: object) -> str:
         """Return what a call returned, or the names and texts of the exceptions it ended with.
@@ -150,11 +110,11 @@ class Consumer(_Program):
         ``framework`` is ``sofa``, ``dubbo`` or ``dubbo-fastjson2``; the calls are those of
         ``Consumer.java``.
         """
-        return self._ask(framework, port, name, *arguments)
+        return self.ask(framework, port, name, *arguments)
 
     def close(self, framework: str, port: int) -> None:
         """Close the connections of a framework to a port."""
-        assert self._ask(framework, port, "close") == "closed"
+        assert self.ask(framework, port, "close") == "closed"
 
 
 if __name__ == "__main__":
