@@ -162,7 +162,7 @@ class XprotocolClientConnection(PooledConnection):
         if not sender.oneway:
             self._streams[number] = sender
         for part in parts:
-            self.connection.write(part)
+            self.connection.write_late(part)
         return number
 
     def abandon(self, number: int) -> None:

@@ -347,5 +347,5 @@ class XprotocolServerStream(StreamSender):
                 parts = server.codec.encode_response(ResponseHead(500), b"", self.request)
             if parts is not None:
                 for part in parts:
-                    server.connection.write(part)
+                    server.connection.write_late(part)
         server.stream_over(self)
