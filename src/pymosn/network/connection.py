@@ -153,7 +153,7 @@ class Connection(Source):
         return self.written()
 
     def write_late(self, data: bytes) -> bool:
-        """As ``write``, but ``data`` leaves at the end of this turn, with all that the turn adds."""
+        """As ``write``, but ``data`` leaves at the end of this turn, with what else comes."""
         self.output.add(data)
         if not self.connecting and self.output.size > 0:
             self._reactor.flush_late(self)

@@ -81,6 +81,7 @@ cdef class ProxyStream(Stream):
     @cython.locals(route=RouteEntry, head=ResponseHead, cluster=UpstreamCluster, limits=Limits, host=UpstreamHost)
     cdef bint _choose_host(self) except -1
     @cython.locals(route=RouteEntry)
+    @cython.locals(milliseconds=long)
     cdef int _prepare_request(self) except -1
 
     @cython.locals(host=UpstreamHost, pool=ConnectionPool)
@@ -164,6 +165,7 @@ cdef class ProxyStream(Stream):
     cdef int _forward_body(self, Attempt attempt, bytes data, bint end) except -1
     cdef int _request_sent(self, Attempt attempt) except -1
     cdef int _request_stalled(self) except -1
+    cdef int _hold_followers(self) except -1
     cdef int _pause_request(self) except -1
     cdef int _resume_request(self) except -1
     cpdef object read_body(self, Py_ssize_t limit)
