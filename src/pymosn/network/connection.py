@@ -152,6 +152,13 @@ class Connection(Source):
         self.output.add(data)
         return self.written()
 
+    def write_late(self, data: bytes) -> bool:
+        """As ``write``, but ``data`` leaves at the end of this turn, with what else comes."""
+        self.output.add(data)
+        if not self.connecting and self.output.size > 0:
+            self._reactor.flush_late(self)
+        return self._is_below_high_water()
+
     def gather(self) -> None:
         """At the end of this turn, ask the handler what there is to write, and send it."""
         self._gathers = True
@@ -162,10 +169,7 @@ class Connection(Source):
         """Send what was added to ``output``, soon.  Answers as ``write`` does."""
         if not self.connecting and self.output.size > 0:
             self._reactor.flush_soon(self)
-        if self.output.size > _HIGH_WATER and not self.output.closed:
-            self.above_high_water = True
-            return False
-        return True
+        return self._is_below_high_water()
 
     def end_write(self) -> None:
         """Half-close: what is queued is sent, then the peer sees the end of the stream."""
@@ -322,6 +326,12 @@ class Connection(Source):
         self._settle()
 
     # -- private ----------------------------------------------------------------------------
+
+    def _is_below_high_water(self) -> bool:
+        if self.output.size > _HIGH_WATER and not self.output.closed:
+            self.above_high_water = True
+            return False
+        return True
 
     def _sent(self, count: int) -> None:
         self.bytes_written += count
