@@ -47,6 +47,7 @@ cdef class Connection(Source):
     cdef void open(self, int fd, bint connecting)
     cdef void start_tls(self, TlsLayer layer)
     cdef int write(self, bytes data) except -1
+    cdef bint write_late(self, bytes data) except -1
     cdef bint written(self) noexcept
     cdef void gather(self)
     cdef void end_write(self)
@@ -74,6 +75,7 @@ cdef class Connection(Source):
     cdef void flush(self)
 
     cdef int _stopped(self, Py_ssize_t result) except -1
+    cdef bint _is_below_high_water(self) noexcept
     @cython.locals(handler=Handler)
     cdef int _sent(self, Py_ssize_t count) except -1
     @cython.locals(handler=Handler, transfer=Transfer)

@@ -156,6 +156,13 @@ class Connection(Source):
         self.output.add(data)
         return self.written()
 
+    def write_late(self, data: bytes) -> bool:
+        """As ``write``, but ``data`` leaves at the end of this turn, with what else comes."""
+        self.output.add(data)
+        if not self.connecting and self.output.size > 0:
+            self._reactor.flush_late(self)
+        return self._is_below_high_water()
+
     def gather(self) -> None:
         """At the end of this turn, ask the handler what there is to write, and send it."""
         self._gathers = True
@@ -166,10 +173,7 @@ class Connection(Source):
         """Send what was added to ``output``, soon.  Answers as ``write`` does."""
         if not self.connecting and self.output.size > 0:
             self._reactor.flush_soon(self)
-        if self.output.size > _HIGH_WATER and not self.output.closed:
-            self.above_high_water = True
-            return False
-        return True
+        return self._is_below_high_water()
 
     def end_write(self) -> None:
         """Half-close: what is queued is sent, then the peer sees the end of the stream."""
@@ -213,7 +217,7 @@ class Connection(Source):
         return self.paused or (transfer is not None and transfer.held() > 0)
 
     def may_have_input(self) -> bool:
-        """Say whether there is a sign of bytes that nobody has read yet; a system call would know."""
+        """Say whether there is a sign of unread bytes; a system call would know."""
         return self.readable or self.hangup or self._reactor.has_event_for(self)
 
     def nothing_sent_since(self, written: int) -> bool:
@@ -338,6 +342,12 @@ class Connection(Source):
             self._shut(-result)
         else:
             self.await_room()
+
+    def _is_below_high_water(self) -> bool:
+        if self.output.size > _HIGH_WATER and not self.output.closed:
+            self.above_high_water = True
+            return False
+        return True
 
     def _sent(self, count: int) -> None:
         self.bytes_written += count

@@ -230,7 +230,8 @@ class DubboCodec(Codec):
         request.enter_dubbo(self.content, self.limits.max_headers)
         request.oneway = flags & 0x40 == 0
         if flags & 0x1F == HESSIAN2:
-            reader = HessianReader(self.content)
+            reader = HessianReader.__new__(HessianReader)
+            reader.enter(self.content, 0, size - 16)
             request._dubbo = reader.read_string()
             request._service = reader.read_string()
             request._version = reader.read_string()
