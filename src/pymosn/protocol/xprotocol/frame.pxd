@@ -95,6 +95,7 @@ cdef class Codec:
     cpdef int feed(self, bytes data) except -1
     @cython.locals(at=Py_ssize_t, available=Py_ssize_t, need=Py_ssize_t)
     cpdef int next(self) except -2
+    cdef int forget(self) except -1
     cpdef bint partial(self) noexcept
     cpdef Py_ssize_t unread(self)
     cpdef int fail(self, str why) except -2

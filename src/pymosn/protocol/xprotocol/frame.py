@@ -366,6 +366,12 @@ class Codec:
         self._at = at + need
         return self.read(self._data, at, need)
 
+    def forget(self) -> None:
+        """Let go of the last frame: whoever needs it has it, and an idle connection does not."""
+        self.request = None  # type: ignore[assignment]  # as declared
+        self.response = None  # type: ignore[assignment]  # as declared
+        self.content = b""
+
     def partial(self) -> bool:
         """Say whether a part of a frame has arrived, and not its end."""
         return self._held is not None
