@@ -25,10 +25,10 @@ from pymosn.observe.metrics import (
     GRPC_METHOD,
     ClusterStats,
     DownstreamStats,
-    Slots,
     TlsStats,
     UpstreamStats,
 )
+from pymosn.observe.slots import Slots
 from pymosn.protocol.http2.options import Http2Options
 from pymosn.protocol.xprotocol.custom import CustomProtocol, Protocol
 from pymosn.protocol.xprotocol.frame import FrameLimits, RpcProtocol

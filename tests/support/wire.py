@@ -165,7 +165,7 @@ class Child:
         from pymosn.extension.registry import Registry
         from pymosn.network.loop import ReactorLoop
         from pymosn.network.reactor import Reactor
-        from pymosn.observe.metrics import Slots
+        from pymosn.observe.slots import Slots
         from pymosn.runtime import Runtime
 
         self.reactor = Reactor()
