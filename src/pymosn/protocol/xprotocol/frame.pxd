@@ -114,7 +114,7 @@ cpdef long u16(const unsigned char *raw, Py_ssize_t at) noexcept
 cpdef long u32(const unsigned char *raw, Py_ssize_t at) noexcept
 @cython.locals(number=long)
 cpdef long i32(const unsigned char *raw, Py_ssize_t at) noexcept
-@cython.locals(high=long)
+@cython.locals(number=long, end=Py_ssize_t)
 cpdef long i64(const unsigned char *raw, Py_ssize_t at) noexcept
 @cython.locals(
     raw='const unsigned char *', size=Py_ssize_t, copy=bytes, target='unsigned char *')

@@ -448,8 +448,15 @@ def i32(raw: bytes, at: int) -> int:
 
 def i64(raw: bytes, at: int) -> int:
     """Return the signed big-endian number of eight bytes at ``at``."""
-    high = i32(raw, at)
-    return high * 4294967296 + u32(raw, at + 4)
+    number = raw[at]
+    if number > 127:
+        number -= 256
+    end = at + 8
+    at += 1
+    while at < end:
+        number = number << 8 | raw[at]
+        at += 1
+    return number
 
 
 def patched(data: bytes, at: int, width: int, number: int) -> bytes:
