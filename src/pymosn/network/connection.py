@@ -207,7 +207,7 @@ class Connection(Source):
         return self.paused or (transfer is not None and transfer.held() > 0)
 
     def may_have_input(self) -> bool:
-        """Say whether there is a sign of bytes that nobody has read yet; a system call would know."""
+        """Say whether there is a sign of unread bytes; a system call would know."""
         return self.readable or self.hangup or self._reactor.has_event_for(self)
 
     def nothing_sent_since(self, written: int) -> bool:
