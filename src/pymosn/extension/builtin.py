@@ -6,7 +6,12 @@ from typing import Final
 
 BUILTINS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
-        "filters": MappingProxyType({"grpc_web": "pymosn.filters.grpc_web:GrpcWeb"}),
+        "filters": MappingProxyType(
+            {
+                "grpc_web": "pymosn.filters.grpc_web:GrpcWeb",
+                "mirror": "pymosn.filters.mirror:Mirror",
+            }
+        ),
         "protocols": MappingProxyType(
             {
                 "bolt": "pymosn.protocol.xprotocol.bolt:Bolt",

@@ -9,6 +9,7 @@ from pymosn.proxy.exchange cimport Headers
 from pymosn.proxy.filter_run cimport FilterRun
 from pymosn.proxy.grpc_call cimport GrpcCall
 from pymosn.proxy.http cimport HttpProxy
+from pymosn.proxy.mirror cimport MirrorCopy, copy_of
 from pymosn.proxy.request_body cimport RequestBody
 from pymosn.proxy.retries cimport Retries
 from pymosn.proxy.transcoder cimport Transcoder
@@ -40,6 +41,7 @@ cdef class ProxyStream(Stream):
     cdef FilterRun filters
     cdef Retries retries
     cdef readonly GrpcCall call
+    cdef list copies
     cdef readonly int phase
     cdef bint request_ended, response_begun, response_ended, request_paused, timed, was_reused
     cdef RequestBody body
@@ -55,9 +57,9 @@ cdef class ProxyStream(Stream):
     cdef void enter(self, HttpProxy proxy, StreamSender sender, ConnectionInfo info) noexcept
     @cython.locals(request=RequestHead, proxy=HttpProxy)
     cdef void on_headers(self, Head head, bint end)
-    @cython.locals(attempt=Attempt, filters=FilterRun, body=RequestBody)
+    @cython.locals(attempt=Attempt, filters=FilterRun, body=RequestBody, copy=MirrorCopy)
     cdef void on_data(self, bytes data, bint end)
-    @cython.locals(attempt=Attempt)
+    @cython.locals(attempt=Attempt, copy=MirrorCopy)
     cdef void on_trailers(self, Head trailers)
     @cython.locals(attempt=Attempt, target=Connection)
     cdef Connection splice_target(self)
@@ -81,7 +83,7 @@ cdef class ProxyStream(Stream):
     @cython.locals(attempt=Attempt, result=int)
     cdef int _try_host(self, UpstreamHost host, ConnectionPool pool) except -1
     @cython.locals(protocol=str)
-    cdef str _upstream_protocol(self)
+    cdef str _upstream_protocol(self, UpstreamCluster cluster)
     @cython.locals(sender=UpstreamSender, body=RequestBody, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint)
     cdef void upstream_ready(self, Attempt attempt)
     cdef int upstream_drained(self) except -1
@@ -119,6 +121,12 @@ cdef class ProxyStream(Stream):
     @cython.locals(transcoder=Transcoder, data=bytes)
     cdef void _send_trailers(self, StreamSender sender, Head trailers)
 
+    @cython.locals(route=RouteEntry, request=RequestHead, cluster=UpstreamCluster, host=UpstreamHost)
+    cpdef long mirror(self, long copies, bint everywhere) except -1
+    @cython.locals(limits=Limits, pool=ConnectionPool, head=RequestHead, copy=MirrorCopy, pieces=list, piece=bytes, index=Py_ssize_t, whole=bint)
+    cdef void _copy_to(self, UpstreamCluster cluster, UpstreamHost host)
+    @cython.locals(copies=list, copy=MirrorCopy)
+    cdef int _leave_copies(self) except -1
     cdef void hook_failed(self)
     cdef int data_hook_failed(self) except -1
     cdef int pause_response(self) except -1

@@ -22,6 +22,7 @@ from pymosn.proxy.attempt import Attempt
 from pymosn.proxy.exchange import Headers
 from pymosn.proxy.filter_run import FilterRun
 from pymosn.proxy.grpc_call import GrpcCall
+from pymosn.proxy.mirror import MirrorCopy, copy_of
 from pymosn.proxy.phases import (
     AFTER_HOST,
     AFTER_ROUTE,
@@ -107,6 +108,7 @@ class ProxyStream(Stream):
     filters: "FilterRun | None"
     retries: "Retries | None"
     call: "GrpcCall | None"
+    copies: list[Any] | None  # of the request, for other hosts
     phase: int
     request_ended: bool
     response_begun: bool
@@ -178,6 +180,9 @@ class ProxyStream(Stream):
                 return
         if end:
             self._request_complete()
+        if self.copies is not None:
+            for copy in self.copies:
+                copy.send(data, end)
         body = self._kept_body()
         attempt = self.attempt
         if attempt is not None and attempt.started:
@@ -198,6 +203,9 @@ class ProxyStream(Stream):
             return
         self.request_trailers = trailers
         self._request_complete()
+        if self.copies is not None:
+            for copy in self.copies:
+                copy.finish(trailers)
         attempt = self.attempt
         if attempt is not None and attempt.started:
             attempt.sender.send_trailers(trailers)
@@ -212,7 +220,7 @@ class ProxyStream(Stream):
             return None
         if self.can_resend() or self.phase not in (_UPSTREAM, _RESPOND):
             return None
-        if self.transcoder is not None:
+        if self.transcoder is not None or self.copies is not None:
             return None
         if self.filters is not None and self.filters.chain.on_request_data:
             return None
@@ -365,7 +373,7 @@ class ProxyStream(Stream):
         host = self.host
         if self.route.host_per_attempt:
             self.route.rewrite_host(self)
-        pool = host.pool(self._upstream_protocol())
+        pool = host.pool(self._upstream_protocol(self.cluster))
         if pool.takes(self.request):
             self._try_host(host, pool)
         else:
@@ -389,13 +397,13 @@ class ProxyStream(Stream):
         elif self.silence > 0:
             self.arm(self.silence)
 
-    def _upstream_protocol(self) -> str:
-        """What to speak with the upstream: the route's word, the listener's, else what the
+    def _upstream_protocol(self, cluster: UpstreamCluster) -> str:
+        """What to speak with ``cluster``: the route's word, the listener's, else what the
         client speaks, or what the host chooses in its TLS handshake."""
         protocol = self.route.upstream_protocol or self.proxy.upstream_protocol
         if protocol:
             return protocol
-        if self.cluster.negotiates and self.request.upgrade is None and not self.request.is_rpc():
+        if cluster.negotiates and self.request.upgrade is None and not self.request.is_rpc():
             return _NEGOTIATED
         if self.call is not None:
             return _HTTP2  # gRPC knows nothing else
@@ -778,6 +786,63 @@ class ProxyStream(Stream):
         self.bytes_sent += len(data)
         sender.send_data(data, True)
 
+    # -- copies --------------------------------------------------------------------------------
+
+    def mirror(self, copies: int, everywhere: bool) -> int:
+        """Send copies of the request to where the route says (``Request.mirror``)."""
+        route = self.route
+        request = self.request
+        if self.phase != _AFTER_ROUTE or self.copies is not None:
+            raise RuntimeError("requests are copied once, in on_route")
+        if route is None or self.proxy.random.draw() * 100.0 >= route.mirror_percent:
+            return 0
+        cluster = self.proxy.clusters.get(route.mirror_cluster)
+        if cluster is None or request.is_rpc() or request.upgrade is not None:
+            return 0
+        if request.method == b"CONNECT":
+            return 0
+        self.copies = []
+        if everywhere:
+            for host in cluster.hosts:
+                if host.healthy:
+                    self._copy_to(cluster, host)
+        else:
+            for _ in range(copies):
+                host = cluster.choose(self, None)
+                if host is not None:
+                    self._copy_to(cluster, host)
+        return len(self.copies)
+
+    def _copy_to(self, cluster: UpstreamCluster, host: UpstreamHost) -> None:
+        limits = cluster.limits
+        pool = host.pool(self._upstream_protocol(cluster))
+        head = copy_of(self.request)
+        if limits.max_requests and limits.requests >= limits.max_requests:
+            return
+        if not pool.takes(head):
+            return
+        copy = MirrorCopy.__new__(MirrorCopy)
+        copy.begin(self.reactor, cluster, host, pool, head)
+        self.copies.append(copy)  # type: ignore[union-attr]  # the caller made it
+        pieces = [] if self.body is None else self.body.pieces
+        if self.request_ended and not pieces and self.request_trailers is None:
+            copy.ended = True
+        for index, piece in enumerate(pieces):
+            whole = index == len(pieces) - 1 and self.request_trailers is None
+            copy.send(piece, self.request_ended and whole)
+        if self.request_trailers is not None:
+            copy.finish(self.request_trailers)
+        if not copy.closed:
+            copy.start(self.route.timeout)
+
+    def _leave_copies(self) -> None:
+        """Copies of requests that are complete go on without us."""
+        copies: list[Any] = self.copies  # type: ignore[assignment]  # the caller tested
+        self.copies = None
+        for copy in copies:
+            if not copy.ended:
+                copy.abandon()
+
     # -- what filters did ----------------------------------------------------------------------
 
     def hook_failed(self) -> None:
@@ -1016,6 +1081,8 @@ class ProxyStream(Stream):
             reactor.cancel(self.timer)
         if self.retries is not None:
             self.retries.end()
+        if self.copies is not None:
+            self._leave_copies()
         self.finished = reactor.now
         self.proxy.stream_finished(self)
         if self.call is not None:

@@ -153,6 +153,15 @@ class Request:
         gRPC call from now on."""
         self.stream.transcode(transcoder)
 
+    def mirror(self, copies: int = 1, everywhere: bool = False) -> int:
+        """Send copies of the request to the cluster that the route names for them; from
+        ``on_route`` only.  Nobody waits for them.
+
+        Returns how many are sent: none where the route has no mirror or a draw says so, and none
+        of RPC or upgrades.  ``everywhere``: one to each healthy host.
+        """
+        return self.stream.mirror(copies, everywhere)
+
     async def body(self, limit: int = 1 << 20) -> bytes:
         """Return the whole request body once it has arrived.
 
