@@ -10,7 +10,7 @@ from pymosn.proxy.exchange cimport Headers, Request, Response
 from pymosn.proxy.filters cimport FilterChain, Hook
 from pymosn.proxy.grpc cimport GrpcCall
 from pymosn.proxy.http cimport HttpProxy
-from pymosn.proxy.transcoder cimport Transcoder
+from pymosn.proxy.transcoder cimport BodyTranscoder
 from pymosn.router.path cimport read_target
 from pymosn.router.action cimport RouteEntry
 from pymosn.router.table cimport RouteTable
@@ -56,8 +56,11 @@ cdef class ProxyStream(Stream):
     cdef Timer timer, retry_timer
     cdef object task
     cdef readonly GrpcCall call
-    cdef Transcoder transcoder
-    cdef bint transcodes_response
+    cdef BodyTranscoder transcoder
+    cdef bint transcodes_response, awaits_body
+    cdef object conversion
+    cdef str chosen_protocol
+    cdef Py_ssize_t held_size
     cdef Request facade
     cdef Response response_facade
 
@@ -89,7 +92,7 @@ cdef class ProxyStream(Stream):
     cdef int _try_host(self, UpstreamHost host, ConnectionPool pool) except -1
     @cython.locals(protocol=str)
     cdef str _upstream_protocol(self)
-    @cython.locals(sender=UpstreamSender, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint)
+    @cython.locals(sender=UpstreamSender, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint, head=RequestHead)
     cdef void upstream_ready(self, Attempt attempt)
     cdef int upstream_drained(self) except -1
     cdef void attempt_failed(self, Attempt attempt, int reason)
@@ -135,11 +138,19 @@ cdef class ProxyStream(Stream):
     cdef bint _end_call(self, GrpcCall call, object failure, StreamSender sender) except -1
 
     @cython.locals(request=RequestHead, pieces=list, piece=bytes, changed=bytes, last=Py_ssize_t, index=Py_ssize_t)
-    cpdef void transcode(self, Transcoder transcoder) except *
+    cpdef void transcode(self, BodyTranscoder transcoder) except *
     cdef int _refuse_body(self) except -1
-    @cython.locals(transcoder=Transcoder)
+    @cython.locals(transcoder=BodyTranscoder)
     cdef int _transcode_head(self, ResponseHead head, bint end) except -1
-    @cython.locals(transcoder=Transcoder, data=bytes)
+    cpdef void convert(self, object transcoder, str protocol) except *
+    @cython.locals(content=bytes)
+    cdef bint _convert_request(self) except -1
+    cdef void _convert_whole(self)
+    @cython.locals(content=bytes)
+    cdef bint _convert_response(self) except -1
+    @cython.locals(head=ResponseHead)
+    cdef void _conversion_failed(self, object error, int status)
+    @cython.locals(transcoder=BodyTranscoder, data=bytes)
     cdef void _send_trailers(self, StreamSender sender, Head trailers)
 
     @cython.locals(hook=Hook)

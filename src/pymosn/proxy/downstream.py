@@ -29,10 +29,10 @@ from pymosn.protocol.grpc import (
 from pymosn.protocol.grpc import DEADLINE_EXCEEDED as GRPC_DEADLINE_EXCEEDED
 from pymosn.protocol.http1_writer import reason as reason_phrase
 from pymosn.proxy.attempt import Attempt
-from pymosn.proxy.exchange import BodyTooLarge, Headers, Request, Response
+from pymosn.proxy.exchange import BodyTooLarge, Headers, Request, Response, TranscodingError
 from pymosn.proxy.filters import FilterChain, FilterStatus, Hook
 from pymosn.proxy.grpc import LONGEST_SILENCE, GrpcCall
-from pymosn.proxy.transcoder import Transcoder
+from pymosn.proxy.transcoder import BodyTranscoder
 from pymosn.router.action import DIRECT, REDIRECT, RouteEntry
 from pymosn.router.path import read_target
 from pymosn.stream.pool import NEGOTIATED, READY, WAITING, ConnectionPool
@@ -169,8 +169,14 @@ class ProxyStream(Stream):
     retry_timer: "Timer | None"
     task: Any
     call: "GrpcCall | None"
-    transcoder: "Transcoder | None"
+    transcoder: "BodyTranscoder | None"
     transcodes_response: bool
+    conversion: Any
+    """The ``pymosn.proxy.conversion.Transcoder`` whose protocol the host is spoken to in."""
+    chosen_protocol: str | None
+    """What to speak with the host, whatever the route says."""
+    awaits_body: bool
+    held_size: int
     facade: "Request | None"
     response_facade: "Response | None"
 
@@ -228,6 +234,8 @@ class ProxyStream(Stream):
         attempt = self.attempt
         if attempt is not None and attempt.started:
             self._forward_body(attempt, data, end)
+        elif self.awaits_body:
+            self._convert_whole()
         elif self.body_waiter is not None:
             self._wake_body_waiter()
         elif self.body_size > _HELD_BYTES:
@@ -245,6 +253,8 @@ class ProxyStream(Stream):
         if attempt is not None and attempt.started:
             attempt.sender.send_trailers(trailers)
             self._request_sent(attempt)
+        elif self.awaits_body:
+            self._convert_whole()
         elif self.body_waiter is not None:
             self._wake_body_waiter()
 
@@ -317,7 +327,8 @@ class ProxyStream(Stream):
             elif phase == _SEND:
                 self.phase = _UPSTREAM
                 self._prepare_request()
-                self._start_attempt()
+                if self.conversion is None or self._convert_request():
+                    self._start_attempt()
                 return
             elif phase == _BEFORE_SEND:
                 if filters is not None and not self._run_hooks(filters.on_response):
@@ -400,7 +411,7 @@ class ProxyStream(Stream):
         if self.route.host_per_attempt:
             self.route.rewrite_host(self)
         pool = host.pool(self._upstream_protocol())
-        if pool.takes(self.request):
+        if pool.takes(self.request if self.outgoing is None else self.outgoing):
             self._try_host(host, pool)
         else:
             self._fail(_UPSTREAM_PROTOCOL)
@@ -424,8 +435,10 @@ class ProxyStream(Stream):
             self._arm(self.silence)
 
     def _upstream_protocol(self) -> str:
-        """What to speak with the upstream: the route's word, the listener's, else what the
-        client speaks, or what the host chooses in its TLS handshake."""
+        """What to speak with the upstream: what a filter chose, the route's word, the listener's,
+        else what the client speaks, or what the host chooses in its TLS handshake."""
+        if self.chosen_protocol is not None:
+            return self.chosen_protocol
         protocol = self.route.upstream_protocol or self.proxy.upstream_protocol
         if protocol:
             return protocol
@@ -445,9 +458,10 @@ class ProxyStream(Stream):
             self._send_call(self.call)
         pieces = self.body
         end = self.request_ended
+        head = self.request if self.outgoing is None else self.outgoing
         if pieces is None:
             whole = end and self.request_trailers is None
-            sender.send_headers(self.request, whole)
+            sender.send_headers(head, whole)
             if end and not whole:
                 sender.send_trailers(self.request_trailers)
             if end:
@@ -455,7 +469,7 @@ class ProxyStream(Stream):
             else:
                 self._resume_request()
             return
-        sender.send_headers(self.request, False)
+        sender.send_headers(head, False)
         go_on = True
         last = len(pieces) - 1
         for index, piece in enumerate(pieces):
@@ -595,7 +609,8 @@ class ProxyStream(Stream):
             self.attempt = None
         self.phase = _BEFORE_SEND
         self.hook_index = 0
-        self._run()
+        if self.conversion is None or self._convert_response():
+            self._run()
 
     def upstream_data(self, attempt: Attempt, data: bytes, end: bool) -> None:
         """A piece of the response body."""
@@ -655,6 +670,8 @@ class ProxyStream(Stream):
             self.call.status = read_status(trailers)
         if self.phase == _BEFORE_SEND:
             self.response_trailers = trailers
+            if self.conversion is not None and self._convert_response():
+                self._run()
             return
         self._send_trailers(self.sender, trailers)
         self._finish()
@@ -743,11 +760,12 @@ class ProxyStream(Stream):
             self._send_response_head()
 
     def _send_reply(self, sender: StreamSender, head: ResponseHead, body: bytes) -> None:
-        head.remove(b"content-length")
         no_body = head.status in (204, 304)
+        if not head.is_rpc():
+            head.remove(b"content-length")
         if no_body:
             body = b""
-        else:
+        elif not head.is_rpc():
             head.add(b"Content-Length", b"%d" % len(body))
             head.content_length = len(body)
         if not head.reason:
@@ -908,7 +926,7 @@ class ProxyStream(Stream):
 
     # -- another form of the body ----------------------------------------------------------------
 
-    def transcode(self, transcoder: Transcoder) -> None:
+    def transcode(self, transcoder: BodyTranscoder) -> None:
         """Pass the bodies through ``transcoder`` from now on (``Request.transcode``)."""
         if self.transcoder is not None or self.phase >= _SEND:
             raise RuntimeError("it is too late for this, or somebody else does it already")
@@ -940,17 +958,106 @@ class ProxyStream(Stream):
             self._fail(_DOWNSTREAM_PROTOCOL)
 
     def _transcode_head(self, head: ResponseHead, end: bool) -> None:
-        transcoder: Transcoder = self.transcoder  # type: ignore[assignment]  # the caller asked
+        transcoder: BodyTranscoder = self.transcoder  # type: ignore[assignment]  # the caller asked
         self.transcodes_response = transcoder.response_headers(Headers(head), end)
         if self.transcodes_response and not end:
             head.remove(b"content-length")
             head.content_length = -1
 
+    # -- another protocol ------------------------------------------------------------------------
+
+    def convert(self, transcoder: object, protocol: str) -> None:
+        """Speak ``protocol`` with the host, and where ``transcoder`` is not None turn the messages
+        with it (``Request.convert``)."""
+        if self.conversion is not None or self.phase >= _SEND:
+            raise RuntimeError("it is too late for this, or somebody else does it already")
+        if transcoder is not None and (self.call is not None or self.request.upgrade is not None):
+            raise RuntimeError("a gRPC call, or one that asks for a tunnel, has no whole message")
+        self.conversion = transcoder
+        self.chosen_protocol = protocol or None
+
+    def _convert_request(self) -> bool:
+        """Turn the request into one of another protocol; False: it is not complete yet, or it was
+        answered here."""
+        transcoder = self.conversion
+        if self.body_size > transcoder.max_request:
+            self.awaits_body = False
+            self.reply(413, b"the body is too large\n", REQUEST_TOO_LARGE)
+            return False
+        if not self.request_ended:
+            if not self.awaits_body:
+                self.awaits_body = True
+                self.sender.send_continue()
+            self._resume_request()
+            return False
+        self.awaits_body = False
+        if self.facade is None:
+            self.facade = Request(self)
+        try:
+            made = transcoder.transcode_request(self.facade, b"".join(self.body or ()))
+            content: bytes = made.content
+            self.outgoing = made.head
+        except Exception:
+            self._conversion_failed(sys.exc_info()[1], 400)
+            return False
+        if not self.outgoing.is_rpc() and self.outgoing.get(b"host") is None:
+            self.outgoing.authority = self.host.authority()
+            self.outgoing.add(b"Host", self.outgoing.authority)
+        self.body = [content] if content else None
+        self.body_size = len(content)
+        self.request_trailers = None
+        return True
+
+    def _convert_whole(self) -> None:
+        """More of the body that the transcoder waits for has come."""
+        if self._convert_request():
+            self._start_attempt()
+
+    def _convert_response(self) -> bool:
+        """Make the host's response the client's; False: it is not complete yet, or something else
+        was answered."""
+        transcoder = self.conversion
+        if not self.response_ended:
+            if self.held_size > transcoder.max_response:
+                self._cut_response(_UPSTREAM_PROTOCOL)
+            else:
+                self._watch_response()
+            return False
+        self.reply_body = b"".join(self.held or ())
+        self.held = None
+        self.response_trailers = None
+        if self.facade is None:
+            self.facade = Request(self)
+        try:
+            made = transcoder.transcode_response(self.facade, _response_of(self))
+            content: bytes = made.content
+            self.response = made.head
+        except Exception:
+            self._conversion_failed(sys.exc_info()[1], 502)
+            return False
+        self.reply_body = content
+        self.status = self.response.status
+        return True
+
+    def _conversion_failed(self, error: BaseException | None, status: int) -> None:
+        """Answer what cannot be turned into another protocol's message."""
+        if isinstance(error, TranscodingError):
+            head = ResponseHead(error.status or status)
+            head.start = -1
+            head.add(b"Content-Type", b"text/plain; charset=utf-8")
+            self.details = "a message that cannot be transcoded"
+            self.flags |= FAILURES[_TERMINATED].flag
+            self._reply_with(head, str(error).encode("utf-8", "replace") + b"\n")
+            return
+        self.proxy.extension_failed("transcoder", self.conversion, error)
+        self.details = "transcoder failed"
+        self.reply(500, b"transcoder failed\n", FAILURES[_TERMINATED].flag)
+
     def _send_trailers(self, sender: StreamSender, trailers: Head | None) -> None:
         if not self.transcodes_response:
             sender.send_trailers(trailers)
             return
-        transcoder: Transcoder = self.transcoder  # type: ignore[assignment]  # it is in use
+        transcoder: BodyTranscoder = self.transcoder  # type: ignore[assignment]  # it is in use
         data = transcoder.response_end(None if trailers is None else Headers(trailers))
         self.bytes_sent += len(data)
         sender.send_data(data, True)
@@ -1295,6 +1402,10 @@ class ProxyStream(Stream):
             self.held = []
         if data:
             self.held.append(data)
+            self.held_size += len(data)
+        if self.conversion is not None and (end or self.held_size > self.conversion.max_response):
+            if self._convert_response():
+                self._run()
 
     def _abandon_attempt(self) -> None:
         attempt = self.attempt

@@ -60,6 +60,7 @@ cdef class HttpProxy(StreamFactory):
     @cython.locals(duration=long, process=long, access_log=AccessLog, call=GrpcCall)
     cdef int stream_finished(self, ProxyStream stream) except -1
     cdef void filter_failed(self, Hook hook, object error)
+    cdef void extension_failed(self, str kind, object owner, object error)
     cdef int _add_forwarded(self, RequestHead request, ConnectionInfo connection) except -1
     @cython.locals(tls=TlsLayer)
     cdef int _forward_client_cert(self, RequestHead request, ConnectionInfo connection) except -1

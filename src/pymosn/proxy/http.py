@@ -186,16 +186,20 @@ class HttpProxy(StreamFactory):
                 access_log.log(stream)
 
     def filter_failed(self, hook: Hook, error: BaseException | None) -> None:
-        """An exception in a user's filter: logged once with its traceback, and counted."""
-        name = type(hook.owner).__name__
+        """An exception in a user's filter."""
+        self.extension_failed("filter", hook.owner, error)
+
+    def extension_failed(self, kind: str, owner: object, error: BaseException | None) -> None:
+        """An exception in a user's code: logged once with its traceback, and counted."""
+        name = type(owner).__name__
         self.filter_errors += 1
         key = (name, type(error).__name__, str(error))
         if key in self._seen_errors:
-            log.error("filter %s failed again: %s", name, error)
+            log.error("%s %s failed again: %s", kind, name, error)
             return
         if len(self._seen_errors) < 100:
             self._seen_errors.add(key)
-        log.error("filter %s failed", name, exc_info=error)
+        log.error("%s %s failed", kind, name, exc_info=error)
 
     def take_filter_errors(self) -> int:
         """Return the exceptions in filters since the last call."""

@@ -7,6 +7,7 @@ what needs the wall clock is in ``pymosn.stream.variables``.
 from types import MappingProxyType
 from typing import Final
 
+from pymosn.message import RequestHead
 from pymosn.network import address
 from pymosn.protocol.uri import raw_path
 from pymosn.stream.stream import Stream
@@ -253,12 +254,21 @@ def request_id(stream: Stream) -> bytes | None:
     return None if stream.request is None else stream.request.get(b"x-request-id")
 
 
+def _call_of(stream: Stream) -> RequestHead | None:
+    """Return the request, or what the host gets where only that is one of an RPC protocol."""
+    if stream.outgoing is not None and stream.outgoing.is_rpc():
+        return stream.outgoing
+    return stream.request
+
+
 def rpc_service(stream: Stream) -> bytes | None:
-    return None if stream.request is None else stream.request.rpc_service()
+    request = _call_of(stream)
+    return None if request is None else request.rpc_service()
 
 
 def rpc_method(stream: Stream) -> bytes | None:
-    return None if stream.request is None else stream.request.rpc_method()
+    request = _call_of(stream)
+    return None if request is None else request.rpc_method()
 
 
 def rpc_request_id(stream: Stream) -> bytes | None:
