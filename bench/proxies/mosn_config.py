@@ -102,7 +102,7 @@ def _router(scenario: Scenario) -> dict[str, Any]:
     elif scenario.routes:
         hosts = [_host("bench", [_rule(route_prefix(i)) for i in numbers])]
     else:
-        rule = {"match": {"prefix": "/"}, "route": {"cluster_name": "origin"}}
+        rule: dict[str, Any] = {"match": {"prefix": "/"}, "route": {"cluster_name": "origin"}}
         if scenario.rpc:
             rule["match"] = {"headers": [{"name": "service", "value": ".*"}]}
         hosts = [_host("bench", [rule])]

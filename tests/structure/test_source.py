@@ -12,6 +12,7 @@ NOT_COMPILED = (
     "pymosn.network.loop",  # a subclass of asyncio's loop: Python calls Python there
     "pymosn.protocol.http2.errors",  # numbers
     "pymosn.router.pattern",  # compiles expressions when a table is built
+    "pymosn.proxy.phases",  # numbers
     "pymosn.proxy.tcp_routes",  # once a connection, and mostly the standard library
 )
 SELF_EVIDENT = ("pymosn.stream.facts",)  # a function there is the fact that it is named after

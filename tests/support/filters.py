@@ -1,5 +1,7 @@
 """Stream filters for tests, which name them as a configuration does."""
 
+import time
+
 from pymosn.api import Request, Response, StreamFilter
 
 
@@ -19,3 +21,14 @@ class Labels(StreamFilter):
         """By now there is one."""
         response.headers["x-early"] = request.state["early"]
         response.headers["x-label"] = self.config_for(request).label
+
+
+class Pause(StreamFilter):
+    """Stops the whole worker while it handles a request for ``/pause``, as no filter should."""
+
+    SECONDS = 0.4
+
+    def on_request(self, request: Request) -> None:
+        """Events gather meanwhile, and are handled in the order in which they came."""
+        if request.path == "/pause":
+            time.sleep(self.SECONDS)

@@ -57,6 +57,8 @@ cdef class Connection(Source):
     cdef Py_ssize_t unsent(self)
     @cython.locals(transfer=Transfer)
     cdef bint holds_back(self) except -1
+    cdef bint may_have_input(self) noexcept
+    cdef bint nothing_sent_since(self, long written) noexcept
     cpdef void close(self)
     @cython.locals(transfer=Transfer)
     cdef void close_lingering(self)

@@ -202,6 +202,14 @@ class Connection(Source):
         transfer = self.outgoing
         return self.paused or (transfer is not None and transfer.held() > 0)
 
+    def may_have_input(self) -> bool:
+        """Say whether there is a sign of bytes that nobody has read yet; a system call would know."""
+        return self.readable or self.hangup or self._reactor.has_event_for(self)
+
+    def nothing_sent_since(self, written: int) -> bool:
+        """Say whether what was queued when ``bytes_written`` was ``written`` is all still here."""
+        return self.flush_pending and self.bytes_written == written
+
     def close(self) -> None:
         """Send what is queued, then close.  The handler hears ``on_closed(0)``."""
         if self.closed:

@@ -35,6 +35,7 @@ cdef class Pipe:
 cdef class Reactor:
     cdef int _epoll
     cdef void *_events
+    cdef int _next_event, _event_count
     cdef unsigned char *_scratch
     cdef list _sources
     cdef unsigned int _generation
@@ -71,6 +72,7 @@ cdef class Reactor:
     cdef void add(self, Source source, int fd, unsigned int events)
     cdef void remove(self, Source source)
     cdef int defer(self, Reactive target) except -1
+    cdef bint has_event_for(self, Source source) noexcept
     cdef void flush_soon(self, Source source) noexcept
     cdef void flush_late(self, Source source) noexcept
     cdef void arm(self, Timer timer, Reactive target, double seconds) noexcept

@@ -41,6 +41,7 @@ cdef extern from "<sys/epoll.h>" nogil:
     int epoll_ctl(int epfd, int op, int fd, epoll_event *event)
     int epoll_wait(int epfd, epoll_event *events, int maxevents, int timeout)
     int EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLL_CLOEXEC
+    unsigned int WRITABLE "EPOLLOUT"
 
 cdef extern from "<sys/socket.h>" nogil:
     struct sockaddr:
@@ -261,6 +262,19 @@ cdef class Reactor:
         """Call ``target.on_deferred()`` at the end of this turn."""
         self._deferred.append(target)
 
+    cdef bint has_event_for(self, Source source) noexcept:
+        """Say whether this turn has brought an event of ``source`` that is still to be handled, and
+        is not only about writing."""
+        cdef epoll_event *events = <epoll_event *>self._events
+        cdef unsigned long long tag
+        cdef int index
+        tag = (<unsigned long long>source.generation << 32) | <unsigned int>source.fd
+        # At most ``BATCH`` of them, usually a handful: cheaper than a mark on every source.
+        for index in range(self._next_event, self._event_count):
+            if events[index].data.u64 == tag:
+                return events[index].events & ~WRITABLE != 0
+        return False
+
     cdef void flush_soon(self, Source source) noexcept:
         """Call ``source.flush()`` once the event under way has been handled."""
         if not source.flush_pending:
@@ -431,11 +445,13 @@ cdef class Reactor:
             PyErr_CheckSignals()
             count = 0
         index = 0
+        self._event_count = count
         while index < count:
             # Entering the guard costs as much as dispatching: once for all that go well.
             try:
                 while index < count:
                     index += 1
+                    self._next_event = index
                     source = self._source_of(events[index - 1].data.u64)
                     if source is not None:
                         self._acting = source

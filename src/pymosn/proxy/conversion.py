@@ -1,253 +1,115 @@
-"""Requests of one protocol as those of another, and the responses back.
+"""One exchange whose host speaks another protocol than its client.
 
-A ``Transcoder`` works on whole messages; the stream (``ProxyStream``) waits until they are
-complete.  The request stays the client's for everybody else: routes, filters and logs see that,
-and ``Stream.outgoing`` is what the host gets.  The response is the client's again before the first
-filter sees it.
-
-Replies of the proxy's own do not come by here: they are in the client's protocol anyway.
+Where a ``Transcoder`` (proxy/transcoding.py) turns the messages, they are waited for until they are
+whole: the request stays the client's for routes, filters and logs, and ``Stream.outgoing`` is what
+the host gets; the response is made the client's before the first filter sees it.  Without one only
+the protocol differs, and messages stream as ever.  ``ProxyStream`` owns the object.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+import sys
+from typing import TYPE_CHECKING, Any
 
-from pymosn.message import RequestHead, ResponseHead, check_field
-from pymosn.protocol.xprotocol import bolt, dubbo
-from pymosn.protocol.xprotocol.generic import Call, CallError, new_call, write_call
-from pymosn.proxy.exchange import Response, TranscodingError
+from pymosn.message import RequestHead, ResponseHead
+from pymosn.proxy.exchange import Request, Response, TranscodingError
+from pymosn.stream.stream import FAILURES, REQUEST_TOO_LARGE, TERMINATED, UPSTREAM_PROTOCOL
 
 if TYPE_CHECKING:
-    from pymosn.proxy.exchange import Request
+    from pymosn.proxy.downstream import ProxyStream
 
-Fields = Mapping[str, str] | Iterable[tuple[str, str]]
-
-MAX_REQUEST: Final = 1 << 20
-MAX_RESPONSE: Final = 1 << 22
-
-_FRAMING: Final = frozenset(
-    (
-        b"connection", b"content-length", b"expect", b"host", b"http2-settings", b"keep-alive",
-        b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
-    )
-)  # fmt: skip
-"""Header fields of HTTP that belong to one connection or to one message's framing: what another
-protocol calls so must not become one."""
+_UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
+_TERMINATED = TERMINATED
 
 
-class Outgoing:
-    """A request for a host; make it with one of the class methods."""
+class Conversion:
+    """``protocol`` is what the host speaks, empty for what the route says; ``turns``: a transcoder
+    turns the messages; ``waits``: it has not got the whole request yet."""
 
-    def __init__(self, head: RequestHead, content: bytes) -> None:
-        self.head = head
-        self.content = content
+    stream: "ProxyStream"
+    protocol: str
+    turns: bool
+    waits: bool
+    _transcoder: Any
+    _facade: "Request"
+    _held: int
 
-    @classmethod
-    def http(
-        cls,
-        method: str,
-        target: str,
-        headers: Fields = (),
-        body: bytes = b"",
-        host: str = "",
-    ) -> "Outgoing":
-        """Return a request of HTTP, for hosts of either version.
+    def begin(
+        self, stream: "ProxyStream", transcoder: object, protocol: str, facade: Request
+    ) -> None:
+        """``transcoder`` None: only the protocol differs."""
+        self.stream = stream
+        self.protocol = protocol
+        self.turns = transcoder is not None
+        self._transcoder = transcoder
+        self._facade = facade
 
-        ``target`` is a path, with a query if there is one; ``host`` empty: the address of the
-        host.  Header fields that HTTP cannot carry, and those that belong to a connection, are
-        left out.
-        """
-        head = RequestHead()
-        head.start = -1
-        head.method = method.encode("latin-1", "replace")
-        head.target = target.encode("latin-1", "replace")
-        _check(head.method, head.target)
-        if not head.target.startswith(b"/") or b" " in head.target:
-            raise TranscodingError(f"{target[:200]!r} is not a request target")
-        for name, value in http_fields(_pairs(headers)):
-            head.add(name, value)
-        if host:
-            head.authority = host.encode("latin-1", "replace")
-            _check(b"Host", head.authority)
+    def request(self) -> bool:
+        """Turn the request; False: it is not whole yet, or it was answered here."""
+        stream = self.stream
+        body = stream.kept_body()
+        if body.size > self._transcoder.max_request:
+            self.waits = False
+            stream.reply(413, b"the body is too large\n", REQUEST_TOO_LARGE)
+            return False
+        if not stream.request_ended:
+            if not self.waits:
+                self.waits = True
+                stream.sender.send_continue()
+            stream.resume_request()
+            return False
+        self.waits = False
+        try:
+            made = self._transcoder.transcode_request(self._facade, b"".join(body.pieces))
+            content: bytes = made.content
+            head: RequestHead = made.head
+        except Exception:
+            self._failed(sys.exc_info()[1], 400)
+            return False
+        if not head.is_rpc() and head.get(b"host") is None:
+            head.authority = stream.host.authority()
             head.add(b"Host", head.authority)
-        if body or method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
-            head.content_length = len(body)
-            head.add(b"Content-Length", b"%d" % len(body))
-        return cls(head, body)
-
-    @classmethod
-    def bolt(
-        cls,
-        headers: Fields = (),
-        content: bytes = b"",
-        *,
-        timeout: int = 0,
-        class_name: str = "com.alipay.sofa.rpc.core.request.SofaRequest",
-    ) -> "Outgoing":
-        """Return a request of bolt; ``headers`` are its header map, ``timeout`` in milliseconds."""
-        try:
-            head = bolt.new_request(_pairs(headers), len(content), timeout, class_name.encode())
-        except ValueError as error:
-            raise TranscodingError(str(error)) from None
-        return cls(head, content)
-
-    @classmethod
-    def dubbo(
-        cls,
-        service: str,
-        method: str,
-        arguments: list[Any],
-        types: list[str] | None = None,
-        *,
-        version: str = "",
-        attachments: Mapping[str, str] | None = None,
-        generic: bool = True,
-    ) -> "Outgoing":
-        """Return a call of Dubbo.
-
-        ``arguments`` are what JSON can say.  ``types`` are names of Java's types, against which
-        they are checked; a generic call can do without.
-        """
-        return cls.dubbo_call(
-            service, method, _checked_call(types, arguments), version=version, attachments=attachments,
-            generic=generic,
-        )  # fmt: skip
-
-    @classmethod
-    def dubbo_call(
-        cls,
-        service: str,
-        method: str,
-        call: Call,
-        *,
-        version: str = "",
-        attachments: Mapping[str, str] | None = None,
-        generic: bool = True,
-        invoke: str = "$invoke",
-    ) -> "Outgoing":
-        """The same with arguments that were read already."""
-        try:
-            body = write_call(
-                service, version, method, call, dict(attachments or {}), generic=generic,
-                invoke=invoke,
-            )  # fmt: skip
-            return cls(dubbo.new_request(body), body)
-        except ValueError as error:
-            raise TranscodingError(str(error)) from None
-
-
-class Transcoder:
-    """Turns requests of one protocol into those of another, and the responses back.
-
-    One object serves all requests of a rule; what belongs to one is kept in ``request.state``.
-    ``Config``, when defined, is a class with annotated fields; the rule's ``config`` is checked
-    against it and becomes ``self.config``.
-    """
-
-    Config: ClassVar[type] = dict
-    upstream_protocol: str = ""
-    """What hosts are spoken to in; empty: what the rule says, else the route."""
-    whole: bool = True
-    """False: only the protocol changes, and what the proxy does of its own accord is enough."""
-    max_request: int = MAX_REQUEST
-    """Bytes of a request's body; beyond, the answer is 413."""
-    max_response: int = MAX_RESPONSE
-    """Bytes of a response's body; beyond, the answer is 502."""
-
-    def __init__(self, config: Any) -> None:
-        self.config = config
-
-    def accepts(self, request: "Request") -> bool:
-        """Say whether this request is to be turned into another; others pass as they are."""
+        stream.outgoing = head
+        body.take()
+        body.keep(content)
+        stream.request_trailers = None
         return True
 
-    def transcode_request(self, request: "Request", body: bytes) -> Outgoing:
-        """Return what the host gets.  Raises ``TranscodingError`` for what the client has done
-        wrong."""
-        raise NotImplementedError
+    def on_response_data(self, size: int) -> None:
+        """So many bytes more of a response are held."""
+        self._held += size
+        if self._held > self._transcoder.max_response:
+            self.stream.cut_response(_UPSTREAM_PROTOCOL)
 
-    def transcode_response(self, request: "Request", response: Response) -> Response:
-        """Return what the client gets for the host's ``response`` and its ``content``.
-
-        ``response.status`` is the host's in HTTP's terms.  Raises ``TranscodingError``.
-        """
-        raise NotImplementedError
-
-
-def _checked_call(types: list[str] | None, arguments: list[Any]) -> Call:
-    try:
-        return new_call(types, arguments)
-    except CallError as error:
-        raise TranscodingError(str(error)) from None
-
-
-def _check(name: bytes, value: bytes) -> None:
-    try:
-        check_field(name, value)
-    except ValueError as error:
-        raise TranscodingError(str(error)) from None
-
-
-def http_fields(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return the fields of another protocol that can be HTTP's."""
-    kept = []
-    for name, value in fields:
+    def response(self) -> bool:
+        """Make the host's response the client's; False: something else was answered."""
+        stream = self.stream
+        answer = Response.__new__(Response)
+        answer.head = stream.response  # type: ignore[assignment]  # there is one
+        answer.content = b"".join(stream.held or ())
+        stream.held = None
+        stream.response_trailers = None
         try:
-            check_field(name, value)
-        except ValueError:
-            continue
-        if name.lower() not in _FRAMING:
-            kept.append((name, value.strip(b" \t")))
-    return kept
+            made = self._transcoder.transcode_response(self._facade, answer)
+            content: bytes = made.content
+            head: ResponseHead = made.head
+        except Exception:
+            self._failed(sys.exc_info()[1], 502)
+            return False
+        stream.response = head
+        stream.status = head.status
+        stream.reply_body = content
+        return True
 
-
-def plain_fields(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return the fields of an HTTP message that mean something beyond its connection."""
-    return [(name, value) for name, value in fields if name.lower() not in _FRAMING]
-
-
-def bolt_response(
-    request: "Request", status: int, headers: Fields = (), content: bytes = b""
-) -> Response:
-    """Return a response for the bolt client of ``request``; ``status`` is in HTTP's terms."""
-    asked = request.stream.request
-    version = asked.version if isinstance(asked, bolt.BoltRequest) else 1
-    return _response(bolt.new_response(status, _pairs(headers), len(content), version), content)
-
-
-def dubbo_response(status: int, body: bytes) -> Response:
-    """Return a response for a Dubbo client; where ``status`` means success, ``body`` is a result
-    in Hessian 2, else it is an encoded string."""
-    return _response(dubbo.new_response(status, body), body)
-
-
-def http_response(
-    status: int, headers: Iterable[tuple[bytes, bytes]] = (), content: bytes = b""
-) -> Response:
-    """Return a response of HTTP, with those of ``headers`` that it can carry."""
-    head = ResponseHead(status)
-    head.start = -1
-    for name, value in http_fields(headers):
-        head.add(name, value)
-    return _response(head, content)
-
-
-def _response(head: ResponseHead, content: bytes) -> Response:
-    response = Response.__new__(Response)
-    response.head = head
-    response.content = content
-    return response
-
-
-def _pairs(headers: Fields) -> list[tuple[bytes, bytes]]:
-    items = headers.items() if isinstance(headers, Mapping) else headers
-    return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in items]
-
-
-__all__ = [
-    "Outgoing",
-    "Transcoder",
-    "TranscodingError",
-    "bolt_response",
-    "dubbo_response",
-    "http_response",
-]
+    def _failed(self, error: BaseException | None, status: int) -> None:
+        """Answer for a message that cannot be turned into one of the other protocol."""
+        stream = self.stream
+        stream.flags |= FAILURES[_TERMINATED].flag
+        if isinstance(error, TranscodingError):
+            stream.details = "a message that cannot be transcoded"
+            head = ResponseHead(error.status or status)
+            head.start = -1
+            head.add(b"Content-Type", b"text/plain; charset=utf-8")
+            stream.reply_with(head, str(error).encode("utf-8", "replace") + b"\n")
+            return
+        stream.proxy.extension_failed("transcoder", self._transcoder, error)
+        stream.details = "transcoder failed"
+        stream.reply(500, b"transcoder failed\n", 0)

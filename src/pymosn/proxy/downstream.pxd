@@ -3,13 +3,15 @@ cimport cython
 from pymosn.message cimport Head, RequestHead, ResponseHead, is_idempotent
 from pymosn.network.connection cimport Connection
 from pymosn.network.reactor cimport Reactor, Timer
-from pymosn.protocol.grpc cimport (
-    escape_message, is_grpc, read_status, read_timeout, status_of_http, write_timeout)
+from pymosn.protocol.grpc cimport is_grpc
 from pymosn.proxy.attempt cimport Attempt
-from pymosn.proxy.exchange cimport Headers, Request, Response
-from pymosn.proxy.filters cimport FilterChain, Hook
-from pymosn.proxy.grpc cimport GrpcCall
+from pymosn.proxy.conversion cimport Conversion
+from pymosn.proxy.exchange cimport Headers, Request
+from pymosn.proxy.filter_run cimport FilterRun
+from pymosn.proxy.grpc_call cimport GrpcCall
 from pymosn.proxy.http cimport HttpProxy
+from pymosn.proxy.request_body cimport RequestBody
+from pymosn.proxy.retries cimport Retries
 from pymosn.proxy.transcoder cimport BodyTranscoder
 from pymosn.router.path cimport read_target
 from pymosn.router.action cimport RouteEntry
@@ -22,14 +24,10 @@ from pymosn.upstream.hosts cimport UpstreamHost
 cdef int _BEFORE_ROUTE, _MATCH_ROUTE, _AFTER_ROUTE, _CHOOSE_HOST, _AFTER_HOST, _SEND, _UPSTREAM
 cdef int _BEFORE_SEND, _RESPOND, _TUNNEL, _DONE
 cdef Py_ssize_t _HELD_BYTES
-cdef int _MAX_RESTARTS, _READY, _WAITING, _NO_HOST, _NO_ROUTE, _OVERFLOW, _GLOBAL_TIMEOUT
-cdef int _DOWNSTREAM_CLOSED, _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL, _CONNECT_FAILED, _CONNECT_TIMEOUT
-cdef int _UPSTREAM_REFUSED, _FILTER_FAILED, _TERMINATED, _FAILED_FLAGS, _REDIRECT, _DIRECT
-cdef int _DEADLINE_EXCEEDED, _DOWNSTREAM_PROTOCOL, _UPSTREAM_REQUEST_TIMEOUT
-cdef int _CANCELLED, _UNKNOWN, _GRPC_DEADLINE_EXCEEDED
-cdef double _LONGEST_SILENCE
+cdef int _READY, _WAITING, _NO_HOST, _NO_ROUTE, _OVERFLOW, _GLOBAL_TIMEOUT, _REDIRECT, _DIRECT
+cdef int _DOWNSTREAM_PROTOCOL, _UPSTREAM_PROTOCOL, _FILTER_FAILED, _TERMINATED
 cdef str _NEGOTIATED, _HTTP2
-cdef bytes _POST, _N_GRPC_TIMEOUT
+cdef bytes _POST
 
 
 cdef class ProxyStream(Stream):
@@ -40,34 +38,26 @@ cdef class ProxyStream(Stream):
     cdef readonly UpstreamCluster cluster
     cdef UpstreamHost host
     cdef Attempt attempt
-    cdef FilterChain filters
+    cdef FilterRun filters
+    cdef Retries retries
+    cdef readonly GrpcCall call
     cdef readonly int phase
-    cdef int hook_index, restarts, retries
-    cdef bint request_ended, response_begun, response_ended, request_paused, body_dropped
-    cdef bint timed, parked, awaiting_retry, counts_retry, was_reused, free_retry_used
-    cdef list body
-    cdef Py_ssize_t body_size, body_limit
-    cdef object body_waiter
+    cdef bint request_ended, response_begun, response_ended, request_paused, timed, was_reused
+    cdef RequestBody body
     cdef Head request_trailers, response_trailers
     cdef list held
     cdef bytes reply_body
     cdef double timeout, try_timeout, silence
     cdef long activity
-    cdef Timer timer, retry_timer
-    cdef object task
-    cdef readonly GrpcCall call
+    cdef Timer timer
     cdef BodyTranscoder transcoder
-    cdef bint transcodes_response, awaits_body
-    cdef object conversion
-    cdef str chosen_protocol
-    cdef Py_ssize_t held_size
-    cdef Request facade
-    cdef Response response_facade
+    cdef bint transcodes_response
+    cdef Conversion conversion
 
     cdef void enter(self, HttpProxy proxy, StreamSender sender, ConnectionInfo info) noexcept
     @cython.locals(request=RequestHead, proxy=HttpProxy)
     cdef void on_headers(self, Head head, bint end)
-    @cython.locals(attempt=Attempt)
+    @cython.locals(attempt=Attempt, filters=FilterRun, body=RequestBody)
     cdef void on_data(self, bytes data, bint end)
     @cython.locals(attempt=Attempt)
     cdef void on_trailers(self, Head trailers)
@@ -76,13 +66,14 @@ cdef class ProxyStream(Stream):
     cdef void on_body_moved(self, Py_ssize_t count)
     cdef void on_reset(self, int reason)
     cdef void on_drained(self)
+    cdef int _begin_call(self, RequestHead request) except -1
 
-    @cython.locals(phase=int, filters=FilterChain)
-    cdef void _run(self)
+    @cython.locals(phase=int, filters=FilterRun)
+    cdef void run(self)
     @cython.locals(routes=RouteTable, route=RouteEntry)
-    cdef int _match_route(self) except -1
+    cdef int match_route(self) except -1
     @cython.locals(route=RouteEntry, head=ResponseHead, cluster=UpstreamCluster, limits=Limits, host=UpstreamHost)
-    cdef bint _choose_host(self) except -1
+    cdef bint choose_host(self) except -1
     @cython.locals(route=RouteEntry)
     cdef int _prepare_request(self) except -1
 
@@ -92,93 +83,64 @@ cdef class ProxyStream(Stream):
     cdef int _try_host(self, UpstreamHost host, ConnectionPool pool) except -1
     @cython.locals(protocol=str)
     cdef str _upstream_protocol(self)
-    @cython.locals(sender=UpstreamSender, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint, head=RequestHead)
+    @cython.locals(sender=UpstreamSender, body=RequestBody, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint, head=RequestHead)
     cdef void upstream_ready(self, Attempt attempt)
     cdef int upstream_drained(self) except -1
     cdef void attempt_failed(self, Attempt attempt, int reason)
     cdef void _fail(self, int reason)
-    @cython.locals(route=RouteEntry)
     cdef bint _retry_after(self, int reason) except -1
-    @cython.locals(route=RouteEntry, limits=Limits, wait=double, allowed=int)
-    cdef bint _retry_by_policy(self) except -1
-    cdef bint _retry(self, double wait) except -1
+    cdef Retries retry_state(self)
     @cython.locals(host=UpstreamHost)
-    cdef void on_deferred(self)
+    cdef void try_again(self)
+    cdef bint can_resend(self) noexcept
+    cdef bint may_repeat(self) except -1
+    cdef bint _must_be_careful(self) except -1
 
     @cython.locals(status=int, route=RouteEntry)
     cdef void upstream_headers(self, Attempt attempt, ResponseHead head, bint end)
-    @cython.locals(go_on=bint)
+    @cython.locals(go_on=bint, filters=FilterRun)
     cdef void upstream_data(self, Attempt attempt, bytes data, bint end)
     cdef Connection response_target(self, Attempt attempt)
     cdef int response_moved(self, Py_ssize_t count) except -1
     cdef void upstream_trailers(self, Attempt attempt, Head trailers)
-    @cython.locals(route=RouteEntry, head=ResponseHead, sender=StreamSender, body=bytes, held=list, piece=bytes, ended=bint)
+    @cython.locals(route=RouteEntry, head=ResponseHead, sender=StreamSender, body=bytes, held=list, piece=bytes, ended=bint, filters=FilterRun)
     cdef void _send_response_head(self)
 
     cpdef void reply(self, int status, bytes body, int flag)
-    cdef void _reply_with(self, ResponseHead head, bytes body)
+    cdef void reply_with(self, ResponseHead head, bytes body)
     @cython.locals(no_body=bint)
-    cdef int _send_reply(self, StreamSender sender, ResponseHead head, bytes body) except -1
-    @cython.locals(sender=StreamSender, call=GrpcCall)
-    cdef void _cut_response(self, int reason)
+    cdef void _send_reply(self, StreamSender sender, ResponseHead head, bytes body)
+    @cython.locals(sender=StreamSender, trailers=Head)
+    cdef void cut_response(self, int reason)
 
-    @cython.locals(call=GrpcCall, value=bytes, seconds=double, left=double)
-    cdef void _begin_call(self, RequestHead request)
-    cdef void _settle_call(self, GrpcCall call)
-    @cython.locals(now=long, left=double, limited=bint)
-    cdef void _send_call(self, GrpcCall call)
-    @cython.locals(status=int, route=RouteEntry)
-    cdef bint _retry_call(self, GrpcCall call, Attempt attempt, ResponseHead head, bint end) except -1
-    @cython.locals(attempt=Attempt)
-    cdef int _deadline_passed(self) except -1
-    cdef int _own_status(self, GrpcCall call, int status) except -1
-    @cython.locals(status=int)
-    cdef int _send_grpc_reply(self, GrpcCall call, StreamSender sender, ResponseHead head, bytes body) except -1
-    @cython.locals(response=ResponseHead, trailers=Head)
-    cdef bint _end_call(self, GrpcCall call, object failure, StreamSender sender) except -1
-
-    @cython.locals(request=RequestHead, pieces=list, piece=bytes, changed=bytes, last=Py_ssize_t, index=Py_ssize_t)
+    @cython.locals(request=RequestHead, body=RequestBody, pieces=list, piece=bytes, changed=bytes, last=Py_ssize_t, index=Py_ssize_t)
     cpdef void transcode(self, BodyTranscoder transcoder) except *
-    cdef int _refuse_body(self) except -1
     @cython.locals(transcoder=BodyTranscoder)
     cdef int _transcode_head(self, ResponseHead head, bint end) except -1
-    cpdef void convert(self, object transcoder, str protocol) except *
-    @cython.locals(content=bytes)
-    cdef bint _convert_request(self) except -1
-    cdef void _convert_whole(self)
-    @cython.locals(content=bytes)
-    cdef bint _convert_response(self) except -1
-    @cython.locals(head=ResponseHead)
-    cdef void _conversion_failed(self, object error, int status)
     @cython.locals(transcoder=BodyTranscoder, data=bytes)
     cdef void _send_trailers(self, StreamSender sender, Head trailers)
 
-    @cython.locals(hook=Hook)
-    cdef bint _run_hooks(self, list hooks) except -1
-    cdef int _park(self, Hook hook, object coroutine) except -1
-    cpdef void resume(self, Hook hook, object task)
-    @cython.locals(answer=Response)
-    cdef bint _obey(self, object result, Py_ssize_t count) except -1
-    cdef bint _restart(self, int status) except -1
-    cdef void _filter_failed(self, Hook hook, object error)
-    @cython.locals(sender=StreamSender)
-    cdef int _terminate(self) except -1
-    @cython.locals(hook=Hook)
-    cdef bytes _filter_data(self, list hooks, bytes data)
+    cpdef void convert(self, object transcoder, str protocol, Request facade) except *
+    @cython.locals(conversion=Conversion)
+    cdef int _convert(self) except -1
+    cdef int _response_whole(self, Conversion conversion) except -1
+
+    cdef void hook_failed(self)
+    cdef int data_hook_failed(self) except -1
+    cdef int pause_response(self) except -1
+    cdef int terminate(self) except -1
 
     cdef int _request_complete(self) except -1
-    @cython.locals(attempt=Attempt, streaming=bint)
-    cdef void _take_body(self, bytes data)
-    cdef int _release_body(self) except -1
-    cdef int _drop_body(self) except -1
+    cdef RequestBody kept_body(self)
     @cython.locals(go_on=bint)
     cdef int _forward_body(self, Attempt attempt, bytes data, bint end) except -1
     cdef int _request_sent(self, Attempt attempt) except -1
     cdef int _request_stalled(self) except -1
     cdef int _pause_request(self) except -1
-    cdef int _resume_request(self) except -1
+    cdef int resume_request(self) except -1
+    @cython.locals(body=RequestBody)
     cpdef object read_body(self, Py_ssize_t limit)
-    cdef void _wake_body_waiter(self)
+    cdef int _wake_reader(self, RequestBody body) except -1
 
     cdef void _begin_tunnel(self)
     @cython.locals(attempt=Attempt)
@@ -186,24 +148,21 @@ cdef class ProxyStream(Stream):
     @cython.locals(attempt=Attempt, go_on=bint)
     cdef void _tunnel_up(self, bytes data, bint end)
 
-    @cython.locals(attempt=Attempt, sender=StreamSender, idle=double)
+    @cython.locals(idle=double)
     cdef void on_timer(self, Timer timer)
+    @cython.locals(attempt=Attempt)
+    cdef int give_up(self, int reason) except -1
     cdef int _begin_timeout(self) except -1
-    cdef int _arm(self, double seconds) except -1
+    cdef int arm(self, double seconds) except -1
     cdef int _watch_response(self) except -1
     cdef int _read_timeout_headers(self, RequestHead request) except -1
     cdef int _read_timeout_variables(self) except -1
 
-    cdef bint _must_be_careful(self) except -1
-    cdef bint _may_repeat(self, RouteEntry route) except -1
     cdef int _hold_response(self, bytes data, bint end) except -1
     @cython.locals(attempt=Attempt)
     cdef int _abandon_attempt(self) except -1
-    @cython.locals(reactor=Reactor)
+    cdef int _break_off(self, int reason) except -1
+    @cython.locals(sender=StreamSender)
+    cdef int _cut_off(self) except -1
+    @cython.locals(reactor=Reactor, filters=FilterRun)
     cdef void _finish(self)
-    @cython.locals(hook=Hook)
-    cdef int _complete_hooks(self) except -1
-
-
-@cython.locals(response=Response)
-cdef Response _response_of(ProxyStream stream)

@@ -1,63 +1,58 @@
 """One request from the client's first byte to the last byte of its reply.
 
-``ProxyStream`` walks the phases (spec §4.1): filters → route → filters → host → filters →
-upstream → filters → reply.  ``_PHASES`` in phases.py names them.  ``Attempt`` (attempt.py) is one
-try at the upstream; ``HttpProxy`` (http.py) holds what the exchanges of a listener share.
+``ProxyStream`` walks the phases (phases.py; spec §4.1): filters → route → filters → host → filters
+→ upstream → filters → reply.  A phase either completes, so that the next one runs, or the exchange
+waits: for an asynchronous filter, or for the upstream.  Whatever ends an exchange early goes
+through ``_fail``: there errors become retries, replies or resets.
 
-A phase either completes, so that the next one runs, or *parks* the stream: an asynchronous filter
-is running, or the upstream has to answer.  Whatever ends an exchange early goes through
-``_fail``: there errors become retries, replies or resets.
+Most exchanges need no more than this and an ``Attempt`` (attempt.py), one try at the upstream.
+What others need is made for them: ``RequestBody``, ``FilterRun``, ``Retries``, ``GrpcCall``.
+``HttpProxy`` (http.py) holds what the exchanges of a listener share.
 """
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from pymosn.message import Head, RequestHead, ResponseHead, is_idempotent
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Reactor, Timer
-from pymosn.protocol.grpc import (
-    CANCELLED,
-    UNKNOWN,
-    escape_message,
-    is_grpc,
-    read_status,
-    read_timeout,
-    status_of_http,
-    write_timeout,
-)
-from pymosn.protocol.grpc import DEADLINE_EXCEEDED as GRPC_DEADLINE_EXCEEDED
+from pymosn.protocol.grpc import is_grpc
 from pymosn.protocol.http1_writer import reason as reason_phrase
 from pymosn.proxy.attempt import Attempt
-from pymosn.proxy.exchange import BodyTooLarge, Headers, Request, Response, TranscodingError
-from pymosn.proxy.filters import FilterChain, FilterStatus, Hook
-from pymosn.proxy.grpc import LONGEST_SILENCE, GrpcCall
+from pymosn.proxy.conversion import Conversion
+from pymosn.proxy.exchange import Headers, Request
+from pymosn.proxy.filter_run import FilterRun
+from pymosn.proxy.grpc_call import GrpcCall
+from pymosn.proxy.phases import (
+    AFTER_HOST,
+    AFTER_ROUTE,
+    BEFORE_ROUTE,
+    BEFORE_SEND,
+    CHOOSE_HOST,
+    DONE,
+    MATCH_ROUTE,
+    RESPOND,
+    SEND,
+    TUNNEL,
+    UPSTREAM,
+)
+from pymosn.proxy.request_body import RequestBody
+from pymosn.proxy.retries import Retries
 from pymosn.proxy.transcoder import BodyTranscoder
 from pymosn.router.action import DIRECT, REDIRECT, RouteEntry
 from pymosn.router.path import read_target
 from pymosn.stream.pool import NEGOTIATED, READY, WAITING, ConnectionPool
 from pymosn.stream.stream import (
-    CONNECT_FAILED,
-    CONNECT_TIMEOUT,
-    DEADLINE_EXCEEDED,
-    DOWNSTREAM_CLOSED,
     DOWNSTREAM_PROTOCOL,
-    FAILED_FLAGS,
     FAILURES,
     FILTER_FAILED,
     GLOBAL_TIMEOUT,
     NO_HOST,
     NO_ROUTE,
     OVERFLOW,
-    REQUEST_TOO_LARGE,
     TERMINATED,
-    UPSTREAM_CLOSED,
-    UPSTREAM_OVERFLOW,
     UPSTREAM_PROTOCOL,
-    UPSTREAM_REFUSED,
-    UPSTREAM_REQUEST_TIMEOUT,
     ConnectionInfo,
-    Failure,
     Stream,
     StreamSender,
 )
@@ -66,20 +61,6 @@ from pymosn.upstream.hosts import UpstreamHost
 
 if TYPE_CHECKING:
     from pymosn.proxy.http import HttpProxy
-
-# The phases of an exchange, in order.
-BEFORE_ROUTE: Final = 0
-MATCH_ROUTE: Final = 1
-AFTER_ROUTE: Final = 2
-CHOOSE_HOST: Final = 3
-AFTER_HOST: Final = 4
-SEND: Final = 5
-UPSTREAM: Final = 6
-"""Waiting for the upstream: a connection, the end of the request, the response."""
-BEFORE_SEND: Final = 7
-RESPOND: Final = 8
-TUNNEL: Final = 9
-DONE: Final = 10
 
 _BEFORE_ROUTE = BEFORE_ROUTE
 _MATCH_ROUTE = MATCH_ROUTE
@@ -95,36 +76,23 @@ _DONE = DONE
 
 HELD_BYTES: Final = 65536
 """Request body that may wait for a parked phase before the client is made to wait."""
-MAX_RESTARTS: Final = 10
-"""Times that filters may send an exchange back to an earlier phase (spec §2.3)."""
 
 _HELD_BYTES = HELD_BYTES
-_MAX_RESTARTS = MAX_RESTARTS
 _READY = READY
 _WAITING = WAITING
 _NO_HOST = NO_HOST
 _NO_ROUTE = NO_ROUTE
 _OVERFLOW = OVERFLOW
 _GLOBAL_TIMEOUT = GLOBAL_TIMEOUT
-_DOWNSTREAM_CLOSED = DOWNSTREAM_CLOSED
-_UPSTREAM_CLOSED = UPSTREAM_CLOSED
+_DOWNSTREAM_PROTOCOL = DOWNSTREAM_PROTOCOL
 _UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
-_UPSTREAM_REFUSED = UPSTREAM_REFUSED
-_CONNECT_FAILED = CONNECT_FAILED
-_CONNECT_TIMEOUT = CONNECT_TIMEOUT
 _FILTER_FAILED = FILTER_FAILED
 _TERMINATED = TERMINATED
-_FAILED_FLAGS = FAILED_FLAGS
 _REDIRECT = REDIRECT
-_NEGOTIATED = NEGOTIATED
 _DIRECT = DIRECT
-_DEADLINE_EXCEEDED = DEADLINE_EXCEEDED
-_DOWNSTREAM_PROTOCOL = DOWNSTREAM_PROTOCOL
-_UPSTREAM_REQUEST_TIMEOUT = UPSTREAM_REQUEST_TIMEOUT
-_LONGEST_SILENCE = LONGEST_SILENCE
-_CANCELLED = CANCELLED
-_UNKNOWN = UNKNOWN
-_GRPC_DEADLINE_EXCEEDED = GRPC_DEADLINE_EXCEEDED
+_NEGOTIATED = NEGOTIATED
+_HTTP2 = "Http2"
+_POST = b"POST"
 
 
 class ProxyStream(Stream):
@@ -137,26 +105,17 @@ class ProxyStream(Stream):
     cluster: "UpstreamCluster"
     host: "UpstreamHost"
     attempt: "Attempt | None"
-    filters: "FilterChain | None"
+    filters: "FilterRun | None"
+    retries: "Retries | None"
+    call: "GrpcCall | None"
     phase: int
-    hook_index: int
-    restarts: int
-    retries: int
     request_ended: bool
     response_begun: bool
     response_ended: bool
     request_paused: bool
-    body_dropped: bool
     timed: bool
-    parked: bool
-    awaiting_retry: bool
-    counts_retry: bool
     was_reused: bool
-    free_retry_used: bool
-    body: list[Any] | None
-    body_size: int
-    body_limit: int
-    body_waiter: Any
+    body: "RequestBody | None"  # None also when no piece of it has come
     request_trailers: "Head | None"
     response_trailers: "Head | None"
     held: list[Any] | None
@@ -166,26 +125,15 @@ class ProxyStream(Stream):
     silence: float
     activity: int
     timer: "Timer | None"
-    retry_timer: "Timer | None"
-    task: Any
-    call: "GrpcCall | None"
     transcoder: "BodyTranscoder | None"
     transcodes_response: bool
-    conversion: Any
-    """The ``pymosn.proxy.conversion.Transcoder`` whose protocol the host is spoken to in."""
-    chosen_protocol: str | None
-    """What to speak with the host, whatever the route says."""
-    awaits_body: bool
-    held_size: int
-    facade: "Request | None"
-    response_facade: "Response | None"
+    conversion: "Conversion | None"
 
     def enter(self, proxy: "HttpProxy", sender: StreamSender, info: ConnectionInfo) -> None:
         """Begin an exchange that ``sender`` will answer."""
         self.proxy = proxy
         self.reactor = proxy.reactor
         self.sender = sender
-        self.filters = proxy.filters
         self.begin(info, self.reactor.now)
 
     # -- the request arrives (StreamReceiver of the downstream codec) ----------------------------
@@ -206,8 +154,11 @@ class ProxyStream(Stream):
             self._read_timeout_headers(request)
         if request.te_trailers and request.method == _POST and is_grpc(request):
             self._begin_call(request)
+        if proxy.filters is not None:
+            self.filters = FilterRun.__new__(FilterRun)
+            self.filters.begin(self, proxy.filters)
         read_target(self)
-        self._run()
+        self.run()
 
     def on_data(self, data: bytes, end: bool) -> None:
         self.bytes_received += len(data)
@@ -220,32 +171,36 @@ class ProxyStream(Stream):
         if self.transcoder is not None:
             data = self.transcoder.request_data(data, end)  # type: ignore[assignment]
             if data is None:
-                self._refuse_body()
+                self._break_off(_DOWNSTREAM_PROTOCOL)
                 return
             if not data and not end:
                 return
-        if self.filters is not None and self.filters.on_request_data:
-            data = self._filter_data(self.filters.on_request_data, data)  # type: ignore[assignment]
+        filters = self.filters
+        if filters is not None and filters.chain.on_request_data:
+            data = filters.change_data(filters.chain.on_request_data, data)  # type: ignore[assignment]
             if data is None:
                 return
         if end:
             self._request_complete()
-        self._take_body(data)
+        body = self.kept_body()
         attempt = self.attempt
         if attempt is not None and attempt.started:
+            body.keep_within(data, self.proxy.retry_buffer)
             self._forward_body(attempt, data, end)
-        elif self.awaits_body:
-            self._convert_whole()
-        elif self.body_waiter is not None:
-            self._wake_body_waiter()
-        elif self.body_size > _HELD_BYTES:
+            return
+        body.keep(data)
+        if self.conversion is not None and self.conversion.waits:
+            self._convert()
+        elif body.waiter is not None:
+            self._wake_reader(body)
+        elif body.size > _HELD_BYTES:
             self._pause_request()
 
     def on_trailers(self, trailers: Head | None) -> None:
         if self.phase == _DONE:
             return
         if self.transcoder is not None and self.transcoder.request_data(b"", True) is None:
-            self._refuse_body()
+            self._break_off(_DOWNSTREAM_PROTOCOL)
             return
         self.request_trailers = trailers
         self._request_complete()
@@ -253,26 +208,26 @@ class ProxyStream(Stream):
         if attempt is not None and attempt.started:
             attempt.sender.send_trailers(trailers)
             self._request_sent(attempt)
-        elif self.awaits_body:
-            self._convert_whole()
-        elif self.body_waiter is not None:
-            self._wake_body_waiter()
+        elif self.conversion is not None and self.conversion.waits:
+            self._convert()
+        elif self.body is not None:
+            self._wake_reader(self.body)
 
     def splice_target(self) -> Connection | None:
         """The rest of the request's body may pass by, once nobody could need it again."""
         attempt = self.attempt
         if attempt is None or attempt.sender is None or not attempt.started:
             return None
-        if not self.body_dropped or self.phase not in (_UPSTREAM, _RESPOND):
+        if self.can_resend() or self.phase not in (_UPSTREAM, _RESPOND):
             return None
         if self.transcoder is not None:
             return None
-        if self.filters is not None and self.filters.on_request_data:
+        if self.filters is not None and self.filters.chain.on_request_data:
             return None
         target = attempt.sender.splice_target()
         if target is not None and self.silence > 0 and not self.timed:
             # An upstream that takes nothing must not go unnoticed.
-            self._arm(self.silence)
+            self.arm(self.silence)
         return target
 
     def on_body_moved(self, count: int) -> None:
@@ -290,7 +245,7 @@ class ProxyStream(Stream):
             self.status = failure.status
         self.details = failure.name
         if self.call is not None:
-            self.call.status = _CANCELLED
+            self.call.on_reset()
         self._finish()
 
     def on_drained(self) -> None:
@@ -298,40 +253,47 @@ class ProxyStream(Stream):
         if self.attempt is not None and self.attempt.sender is not None:
             self.attempt.sender.resume_input()
 
+    def _begin_call(self, request: RequestHead) -> None:
+        """The request is a gRPC call."""
+        self.call = GrpcCall.__new__(GrpcCall)
+        self.call.begin(self, request)
+
     # -- the phases ----------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def run(self) -> None:
         """Run phases until one parks the stream or the exchange has its answer."""
         filters = self.filters
         while True:
             phase = self.phase
             if phase == _BEFORE_ROUTE:
-                if filters is not None and not self._run_hooks(filters.on_request):
+                if filters is not None and not filters.run(filters.chain.on_request):
                     return
                 self.phase = _MATCH_ROUTE
             elif phase == _MATCH_ROUTE:
-                self._match_route()
+                self.match_route()
                 self.phase = _AFTER_ROUTE
             elif phase == _AFTER_ROUTE:
-                if filters is not None and not self._run_hooks(filters.on_route):
+                if filters is not None and not filters.run(filters.chain.on_route):
                     return
                 self.phase = _CHOOSE_HOST
             elif phase == _CHOOSE_HOST:
-                if not self._choose_host():
+                if not self.choose_host():
                     return
                 self.phase = _AFTER_HOST
             elif phase == _AFTER_HOST:
-                if filters is not None and not self._run_hooks(filters.on_host):
+                if filters is not None and not filters.run(filters.chain.on_host):
                     return
                 self.phase = _SEND
             elif phase == _SEND:
                 self.phase = _UPSTREAM
                 self._prepare_request()
-                if self.conversion is None or self._convert_request():
+                if self.conversion is None:
                     self._start_attempt()
+                else:
+                    self._convert()
                 return
             elif phase == _BEFORE_SEND:
-                if filters is not None and not self._run_hooks(filters.on_response):
+                if filters is not None and not filters.run(filters.chain.on_response):
                     return
                 self.phase = _RESPOND
                 self._send_response_head()
@@ -339,14 +301,15 @@ class ProxyStream(Stream):
             else:
                 return
 
-    def _match_route(self) -> None:
+    def match_route(self) -> None:
+        """Find the rule for the request, if there is one."""
         routes = self.proxy.routes
         route = None if routes is None else routes.match(self)
         self.route = route  # type: ignore[assignment]  # as declared
         if route is not None:
             self.route_name = route.name
 
-    def _choose_host(self) -> bool:
+    def choose_host(self) -> bool:
         """Find where the request goes; False when it was answered here (spec §4.2)."""
         route = self.route
         if route is None:
@@ -359,7 +322,7 @@ class ProxyStream(Stream):
             head = ResponseHead(route.status)
             head.start = -1
             head.add(b"Location", route.location(self))
-            self._reply_with(head, b"")
+            self.reply_with(head, b"")
             return False
         self.cluster_name = route.cluster(self)
         cluster = self.proxy.clusters.get(self.cluster_name)
@@ -395,7 +358,7 @@ class ProxyStream(Stream):
         if self.silence <= 0:
             self.silence = self.timeout
         if self.call is not None:
-            self._settle_call(self.call)
+            self.call.limit_silence()
         if self.proxy.adds_headers and not self.request.is_rpc():
             self.proxy.add_request_headers(self)
         if self.request.minor == 0 and self.request.get(b"host") is None:
@@ -432,13 +395,13 @@ class ProxyStream(Stream):
         elif self.request_ended:
             self._begin_timeout()
         elif self.silence > 0:
-            self._arm(self.silence)
+            self.arm(self.silence)
 
     def _upstream_protocol(self) -> str:
         """What to speak with the upstream: what a filter chose, the route's word, the listener's,
         else what the client speaks, or what the host chooses in its TLS handshake."""
-        if self.chosen_protocol is not None:
-            return self.chosen_protocol
+        if self.conversion is not None and self.conversion.protocol:
+            return self.conversion.protocol
         protocol = self.route.upstream_protocol or self.proxy.upstream_protocol
         if protocol:
             return protocol
@@ -455,11 +418,11 @@ class ProxyStream(Stream):
         sender.attach(attempt)
         self.upstream_connection_id = sender.host_connection().fd
         if self.call is not None:
-            self._send_call(self.call)
-        pieces = self.body
+            self.call.before_send()
+        body = self.body
         end = self.request_ended
         head = self.request if self.outgoing is None else self.outgoing
-        if pieces is None:
+        if body is None or body.size == 0:
             whole = end and self.request_trailers is None
             sender.send_headers(head, whole)
             if end and not whole:
@@ -467,28 +430,30 @@ class ProxyStream(Stream):
             if end:
                 self._request_sent(attempt)
             else:
-                self._resume_request()
+                self.resume_request()
             return
         sender.send_headers(head, False)
         go_on = True
+        pieces = body.pieces
         last = len(pieces) - 1
         for index, piece in enumerate(pieces):
             final = end and index == last and self.request_trailers is None
             go_on = sender.send_data(piece, final)
         if end and self.request_trailers is not None:
             sender.send_trailers(self.request_trailers)
-        self._release_body()
+        if body.size > self.proxy.retry_buffer:
+            body.drop()
         if end:
             self._request_sent(attempt)
         elif go_on:
-            self._resume_request()
+            self.resume_request()
         else:
             self._request_stalled()
 
     def upstream_drained(self) -> None:
         """The upstream takes more of the request."""
         if not self.request_ended:
-            self._resume_request()
+            self.resume_request()
         elif self.phase == _TUNNEL:
             self.sender.resume_input()
 
@@ -499,7 +464,7 @@ class ProxyStream(Stream):
         attempt.finish_failed(reason)
         self.attempt = None
         if self.phase == _TUNNEL or self.response_begun:
-            self._cut_response(reason)
+            self.cut_response(reason)
             return
         self._fail(reason)
 
@@ -513,59 +478,19 @@ class ProxyStream(Stream):
 
     def _retry_after(self, reason: int) -> bool:
         """Try again after a failed attempt, if that is allowed."""
-        route = self.route
-        if self.sender is None or self.body_dropped or self.phase != _UPSTREAM:
+        if self.sender is None or self.phase != _UPSTREAM or not self.can_resend():
             return False
-        if reason == _UPSTREAM_CLOSED and self.was_reused and not self.free_retry_used:
-            # The origin closed a connection that it had kept: nobody's policy, no fault.
-            if is_idempotent(self.request.method):
-                self.free_retry_used = True
-                return self._retry(0.0)
-            return False
-        if reason == _UPSTREAM_REFUSED and not self.free_retry_used:
-            self.free_retry_used = True
-            return self._retry(0.0)
-        if not route.retry.failure(reason):
-            return False
-        if reason not in (_CONNECT_FAILED, _CONNECT_TIMEOUT) and not self._may_repeat(route):
-            return False
-        return self._retry_by_policy()
+        return self.retry_state().after(reason)
 
-    def _retry_by_policy(self) -> bool:
-        route = self.route
-        allowed = route.retry_attempts
-        limits = self.cluster.limits
-        if self.retries >= allowed:
-            return False
-        if limits.max_retries and limits.retries >= limits.max_retries and not self.counts_retry:
-            self.cluster.stats.retry_overflowed()
-            self.flags |= UPSTREAM_OVERFLOW
-            return False
-        self.retries += 1
-        if not self.counts_retry:
-            self.counts_retry = True
-            limits.retries += 1
-        wait = route.backoff_base * (1 << min(self.retries - 1, 16))
-        if wait > route.backoff_max:
-            wait = route.backoff_max
-        return self._retry(wait * (0.5 + 0.5 * self.proxy.random.draw()))
+    def retry_state(self) -> Retries:
+        """Return what is known of this exchange's retries."""
+        if self.retries is None:
+            self.retries = Retries.__new__(Retries)
+            self.retries.begin(self)
+        return self.retries
 
-    def _retry(self, wait: float) -> bool:
-        self.cluster.stats.retried()
-        self.awaiting_retry = True
-        if wait <= 0.0:
-            self.reactor.defer(self)
-            return True
-        if self.retry_timer is None:
-            self.retry_timer = Timer()
-        self.reactor.arm(self.retry_timer, self, wait)
-        return True
-
-    def on_deferred(self) -> None:
-        """A retry without delay is due."""
-        if not self.awaiting_retry or self.phase != _UPSTREAM:
-            return
-        self.awaiting_retry = False
+    def try_again(self) -> None:
+        """A retry is due."""
         host = self.cluster.choose(self, self.host)
         if host is None:
             self._fail(_NO_HOST)
@@ -573,6 +498,22 @@ class ProxyStream(Stream):
         self.host = host
         self.upstream_host = host
         self._start_attempt()
+
+    def can_resend(self) -> bool:
+        """Whether all of the request that was sent is still here."""
+        return self.body is None or not self.body.dropped
+
+    def may_repeat(self) -> bool:
+        """Whether it does no harm when an upstream gets the request twice."""
+        return self.route.retry.non_idempotent or self.request.repeatable()
+
+    def _must_be_careful(self) -> bool:
+        """Say whether the request could not be sent again if its connection proves dead."""
+        return (
+            not is_idempotent(self.request.method)
+            or (self.body is not None and self.body.dropped)
+            or (self.retries is not None and self.retries.free_used)
+        )
 
     # -- the response arrives (from the attempt) -----------------------------------------------
 
@@ -590,27 +531,31 @@ class ProxyStream(Stream):
             self.attempt_failed(attempt, _UPSTREAM_PROTOCOL)
             return
         route = self.route
-        if route.retry_enabled and route.retry.status(status) and not self.body_dropped:
-            if self._may_repeat(route) and self._retry_by_policy():
+        if route.retry_enabled and route.retry.status(status) and self.can_resend():
+            if self.may_repeat() and self.retry_state().by_policy():
                 self.attempt = None
                 attempt.discard(status, end)
                 return
-        if self.call is not None and self._retry_call(self.call, attempt, head, end):
+        if self.call is not None and self.call.on_response(attempt, head, end):
             return
         self.status = status
         self.response = head
         self.response_begun = True
         self.response_received = self.reactor.now
         self.activity = self.response_received
-        self._drop_body()
+        if self.body is not None or not self.request_ended:
+            self.kept_body().drop()
         if end:
             self.response_ended = True
             attempt.finish_complete(status)
             self.attempt = None
         self.phase = _BEFORE_SEND
-        self.hook_index = 0
-        if self.conversion is None or self._convert_response():
-            self._run()
+        if self.conversion is None or not self.conversion.turns:
+            self.run()
+        elif end:
+            self._response_whole(self.conversion)
+        else:
+            self._watch_response()
 
     def upstream_data(self, attempt: Attempt, data: bytes, end: bool) -> None:
         """A piece of the response body."""
@@ -624,8 +569,9 @@ class ProxyStream(Stream):
         if self.phase == _BEFORE_SEND:
             self._hold_response(data, end)
             return
-        if self.filters is not None and self.filters.on_response_data:
-            data = self._filter_data(self.filters.on_response_data, data)  # type: ignore[assignment]
+        filters = self.filters
+        if filters is not None and filters.chain.on_response_data:
+            data = filters.change_data(filters.chain.on_response_data, data)  # type: ignore[assignment]
             if data is None:
                 return
         if self.transcodes_response:
@@ -648,7 +594,7 @@ class ProxyStream(Stream):
         """Where the rest of the response's body may go, when nobody here looks at it."""
         if attempt is not self.attempt or self.phase != _RESPOND or self.sender is None:
             return None
-        if self.filters is not None and self.filters.on_response_data:
+        if self.filters is not None and self.filters.chain.on_response_data:
             return None
         if self.transcodes_response:
             return None
@@ -666,12 +612,12 @@ class ProxyStream(Stream):
         self.response_ended = True
         attempt.finish_complete(self.status)
         self.attempt = None
-        if self.call is not None and trailers is not None:
-            self.call.status = read_status(trailers)
+        if self.call is not None:
+            self.call.on_trailers(trailers)
         if self.phase == _BEFORE_SEND:
             self.response_trailers = trailers
-            if self.conversion is not None and self._convert_response():
-                self._run()
+            if self.conversion is not None and self.conversion.turns:
+                self._response_whole(self.conversion)
             return
         self._send_trailers(self.sender, trailers)
         self._finish()
@@ -688,10 +634,7 @@ class ProxyStream(Stream):
         body = self.reply_body
         held = self.held
         if body is not None:
-            if self.call is not None:
-                self._send_grpc_reply(self.call, sender, head, body)
-            else:
-                self._send_reply(sender, head, body)
+            self._send_reply(sender, head, body)
             return
         if head.status == 101 or (self.request.method == b"CONNECT" and head.status < 300):
             self._begin_tunnel()
@@ -712,7 +655,12 @@ class ProxyStream(Stream):
             return
         self.held = None
         sender.send_headers(head, False)
+        filters = self.filters
         for piece in held:
+            if filters is not None and filters.chain.on_response_data:
+                piece = filters.change_data(filters.chain.on_response_data, piece)  # noqa: PLW2901
+                if piece is None:
+                    return
             if self.transcodes_response:
                 piece = self.transcoder.response_data(piece)  # type: ignore[union-attr]  # noqa: PLW2901
             self.bytes_sent += len(piece)
@@ -736,13 +684,15 @@ class ProxyStream(Stream):
         if body:
             head.add(b"Content-Type", b"text/plain")
         self.flags |= flag
-        self._reply_with(head, body)
+        self.reply_with(head, body)
 
-    def _reply_with(self, head: ResponseHead, body: bytes) -> None:
+    def reply_with(self, head: ResponseHead, body: bytes) -> None:
+        """Answer the request here, in place of an upstream that may have begun to answer."""
         if self.phase == _DONE or self.sender is None:
             return
         self._abandon_attempt()
-        self.awaiting_retry = False
+        if self.retries is not None:
+            self.retries.cancel()
         self.status = head.status
         self.reply_body = body
         self.response_ended = True
@@ -751,8 +701,7 @@ class ProxyStream(Stream):
             self.response = head
             self.response_begun = True
             self.phase = _BEFORE_SEND
-            self.hook_index = 0
-            self._run()
+            self.run()
         elif self.phase == _BEFORE_SEND:
             # A response filter answered in place of the upstream.
             self.response = head
@@ -760,12 +709,19 @@ class ProxyStream(Stream):
             self._send_response_head()
 
     def _send_reply(self, sender: StreamSender, head: ResponseHead, body: bytes) -> None:
+        if self.call is not None:
+            self.call.reply(sender, head, body)
+            if self.transcoder is not None:
+                self._transcode_head(head, True)
+            sender.send_headers(head, True)
+            self._finish()
+            return
         no_body = head.status in (204, 304)
-        if not head.is_rpc():
-            head.remove(b"content-length")
         if no_body:
             body = b""
-        elif not head.is_rpc():
+        if not head.is_rpc():
+            head.remove(b"content-length")
+        if not no_body and not head.is_rpc():
             head.add(b"Content-Length", b"%d" % len(body))
             head.content_length = len(body)
         if not head.reason:
@@ -780,7 +736,7 @@ class ProxyStream(Stream):
             sender.send_headers(head, True)
         self._finish()
 
-    def _cut_response(self, reason: int) -> None:
+    def cut_response(self, reason: int) -> None:
         """The upstream failed after the response had begun: the client must notice."""
         failure = FAILURES[reason]
         self.flags |= failure.flag
@@ -793,136 +749,15 @@ class ProxyStream(Stream):
             self.response_begun = False
             self.reply(failure.status, failure.name.encode() + b"\n", failure.flag)
             return
-        call = self.call
-        if call is not None and sender is not None and self._end_call(call, failure, sender):
-            return
+        if self.call is not None and sender is not None:
+            trailers = self.call.trailers(failure)
+            if trailers is not None:
+                self._send_trailers(sender, trailers)
+                self._finish()
+                return
         self._finish()
         if sender is not None:
             sender.reset()
-
-    # -- gRPC ----------------------------------------------------------------------------------
-
-    def _begin_call(self, request: RequestHead) -> None:
-        """The request is a gRPC call; its deadline runs from now on."""
-        call = GrpcCall.__new__(GrpcCall)
-        call.begin()
-        self.call = call
-        value = request.get(_N_GRPC_TIMEOUT)
-        if value is None:
-            return
-        seconds = read_timeout(value)
-        if seconds < 0.0:
-            return
-        # The exchange may have waited for a filter before it was known to be a call.
-        call.deadline = self.started + int(seconds * 1e9)
-        call.timer = Timer()
-        left = (call.deadline - self.reactor.now) * 1e-9
-        self.reactor.arm(call.timer, self, left if left > 0.0 else 0.0)
-
-    def _settle_call(self, call: GrpcCall) -> None:
-        """A stream of messages may be silent for as long as its client says, or for long."""
-        if self.route.idle_timeout > 0:
-            return
-        if call.deadline:
-            self.silence = 0.0
-        elif self.silence > 0.0 and self.silence < _LONGEST_SILENCE:
-            self.silence = _LONGEST_SILENCE
-
-    def _send_call(self, call: GrpcCall) -> None:
-        """A request head is about to leave: tell the upstream what is left of the time, and watch
-        a request that may never end."""
-        if not self.request_ended and self.silence > 0 and not self.timed:
-            self._arm(self.silence)
-        if not call.deadline:
-            return
-        now = self.reactor.now
-        left = (call.deadline - now) * 1e-9
-        limited = 0.0 < self.try_timeout < left
-        if limited or now - self.started >= 1000000:
-            self.request.set(_N_GRPC_TIMEOUT, write_timeout(self.try_timeout if limited else left))
-
-    def _retry_call(
-        self, call: GrpcCall, attempt: Attempt, head: ResponseHead, end: bool
-    ) -> bool:
-        """Note how the upstream answers a call; True: it is tried again."""
-        call.is_response = is_grpc(head)
-        if not end:
-            call.answered = call.is_response
-            return False
-        status = read_status(head)
-        route = self.route
-        if (
-            status > 0
-            and route.retry_enabled
-            and route.retry.grpc_status(status)
-            and not self.body_dropped
-            and self._retry_by_policy()
-        ):
-            self.attempt = None
-            attempt.discard(head.status, end)
-            return True
-        call.status = status
-        return False
-
-    def _deadline_passed(self) -> None:
-        """The client's time is over."""
-        attempt = self.attempt
-        if attempt is not None:
-            self.attempt = None
-            attempt.time_out()
-        if self.task is not None:
-            task, self.task = self.task, None
-            self.parked = False
-            task.cancel()
-        self.awaiting_retry = False
-        if self.response_begun:
-            self._cut_response(_DEADLINE_EXCEEDED)
-        else:
-            failure = FAILURES[_DEADLINE_EXCEEDED]
-            self.details = failure.name
-            self.reply(failure.status, failure.name.encode() + b"\n", failure.flag)
-
-    def _own_status(self, call: GrpcCall, status: int) -> int:
-        """Return the gRPC status for an end of our own making that HTTP calls ``status``."""
-        if call.deadline and status == 504 and self.flags & _UPSTREAM_REQUEST_TIMEOUT:
-            return _GRPC_DEADLINE_EXCEEDED
-        return status_of_http(status)
-
-    def _send_grpc_reply(
-        self, call: GrpcCall, sender: StreamSender, head: ResponseHead, body: bytes
-    ) -> None:
-        """Answer a call with nothing but a head that has the status ("Trailers-Only")."""
-        head.remove(b"content-length")
-        status = read_status(head)
-        if status < 0:
-            status = self._own_status(call, head.status)
-            head.add(b"grpc-status", b"%d" % status)
-            if body:
-                head.set(b"grpc-message", escape_message(body))
-        call.status = status
-        head.set(b"Content-Type", b"application/grpc")
-        head.content_length = -1
-        head.status = 200
-        head.reason = reason_phrase(200)
-        self.status = 200
-        if self.transcoder is not None:
-            self._transcode_head(head, True)
-        sender.send_headers(head, True)
-        self._finish()
-
-    def _end_call(self, call: GrpcCall, failure: Failure, sender: StreamSender) -> bool:
-        """End a response that has begun with a status, as an upstream would; False when that is
-        not possible."""
-        call.status = self._own_status(call, failure.status)
-        response: ResponseHead = self.response  # type: ignore[assignment]  # it has begun
-        if not call.is_response or response.content_length >= 0:
-            return False
-        trailers = Head()
-        trailers.add(b"grpc-status", b"%d" % call.status)
-        trailers.add(b"grpc-message", escape_message(failure.name.encode()))
-        self._send_trailers(sender, trailers)
-        self._finish()
-        return True
 
     # -- another form of the body ----------------------------------------------------------------
 
@@ -937,25 +772,16 @@ class ProxyStream(Stream):
         if self.call is None and request.method == _POST and is_grpc(request):
             request.te_trailers = True
             self._begin_call(request)
-        pieces = self.body
-        if pieces is not None:
-            self.body = None
-            self.body_size = 0
+        body = self.body
+        if body is not None:
+            pieces = body.take()
             last = len(pieces) - 1
             for index, piece in enumerate(pieces):
                 end = self.request_ended and index == last
                 changed = transcoder.request_data(piece, end)
                 if changed is None:
                     raise ValueError("the body is malformed")
-                self._take_body(changed)
-
-    def _refuse_body(self) -> None:
-        """The request's body is malformed."""
-        if self.response_begun:
-            self._abandon_attempt()
-            self._cut_response(_DOWNSTREAM_PROTOCOL)
-        else:
-            self._fail(_DOWNSTREAM_PROTOCOL)
+                body.keep(changed)
 
     def _transcode_head(self, head: ResponseHead, end: bool) -> None:
         transcoder: BodyTranscoder = self.transcoder  # type: ignore[assignment]  # the caller asked
@@ -963,95 +789,6 @@ class ProxyStream(Stream):
         if self.transcodes_response and not end:
             head.remove(b"content-length")
             head.content_length = -1
-
-    # -- another protocol ------------------------------------------------------------------------
-
-    def convert(self, transcoder: object, protocol: str) -> None:
-        """Speak ``protocol`` with the host, and where ``transcoder`` is not None turn the messages
-        with it (``Request.convert``)."""
-        if self.conversion is not None or self.phase >= _SEND:
-            raise RuntimeError("it is too late for this, or somebody else does it already")
-        if transcoder is not None and (self.call is not None or self.request.upgrade is not None):
-            raise RuntimeError("a gRPC call, or one that asks for a tunnel, has no whole message")
-        self.conversion = transcoder
-        self.chosen_protocol = protocol or None
-
-    def _convert_request(self) -> bool:
-        """Turn the request into one of another protocol; False: it is not complete yet, or it was
-        answered here."""
-        transcoder = self.conversion
-        if self.body_size > transcoder.max_request:
-            self.awaits_body = False
-            self.reply(413, b"the body is too large\n", REQUEST_TOO_LARGE)
-            return False
-        if not self.request_ended:
-            if not self.awaits_body:
-                self.awaits_body = True
-                self.sender.send_continue()
-            self._resume_request()
-            return False
-        self.awaits_body = False
-        if self.facade is None:
-            self.facade = Request(self)
-        try:
-            made = transcoder.transcode_request(self.facade, b"".join(self.body or ()))
-            content: bytes = made.content
-            self.outgoing = made.head
-        except Exception:
-            self._conversion_failed(sys.exc_info()[1], 400)
-            return False
-        if not self.outgoing.is_rpc() and self.outgoing.get(b"host") is None:
-            self.outgoing.authority = self.host.authority()
-            self.outgoing.add(b"Host", self.outgoing.authority)
-        self.body = [content] if content else None
-        self.body_size = len(content)
-        self.request_trailers = None
-        return True
-
-    def _convert_whole(self) -> None:
-        """More of the body that the transcoder waits for has come."""
-        if self._convert_request():
-            self._start_attempt()
-
-    def _convert_response(self) -> bool:
-        """Make the host's response the client's; False: it is not complete yet, or something else
-        was answered."""
-        transcoder = self.conversion
-        if not self.response_ended:
-            if self.held_size > transcoder.max_response:
-                self._cut_response(_UPSTREAM_PROTOCOL)
-            else:
-                self._watch_response()
-            return False
-        self.reply_body = b"".join(self.held or ())
-        self.held = None
-        self.response_trailers = None
-        if self.facade is None:
-            self.facade = Request(self)
-        try:
-            made = transcoder.transcode_response(self.facade, _response_of(self))
-            content: bytes = made.content
-            self.response = made.head
-        except Exception:
-            self._conversion_failed(sys.exc_info()[1], 502)
-            return False
-        self.reply_body = content
-        self.status = self.response.status
-        return True
-
-    def _conversion_failed(self, error: BaseException | None, status: int) -> None:
-        """Answer what cannot be turned into another protocol's message."""
-        if isinstance(error, TranscodingError):
-            head = ResponseHead(error.status or status)
-            head.start = -1
-            head.add(b"Content-Type", b"text/plain; charset=utf-8")
-            self.details = "a message that cannot be transcoded"
-            self.flags |= FAILURES[_TERMINATED].flag
-            self._reply_with(head, str(error).encode("utf-8", "replace") + b"\n")
-            return
-        self.proxy.extension_failed("transcoder", self.conversion, error)
-        self.details = "transcoder failed"
-        self.reply(500, b"transcoder failed\n", FAILURES[_TERMINATED].flag)
 
     def _send_trailers(self, sender: StreamSender, trailers: Head | None) -> None:
         if not self.transcodes_response:
@@ -1062,136 +799,60 @@ class ProxyStream(Stream):
         self.bytes_sent += len(data)
         sender.send_data(data, True)
 
-    # -- filters -------------------------------------------------------------------------------
+    # -- another protocol ------------------------------------------------------------------------
 
-    def _run_hooks(self, hooks: list[Hook]) -> bool:
-        """Run the hooks of a phase; False when the stream is parked or was answered."""
-        while self.hook_index < len(hooks):
-            hook = hooks[self.hook_index]
-            self.hook_index += 1
-            try:
-                if self.facade is None:
-                    self.facade = Request(self)
-                if self.phase == _BEFORE_SEND:
-                    if self.response_facade is None:
-                        self.response_facade = _response_of(self)
-                    result = hook.call(self.facade, self.response_facade)
-                else:
-                    result = hook.call(self.facade)
-                if hook.is_async:
-                    self._park(hook, result)
-                    return False
-            except Exception:
-                self._filter_failed(hook, sys.exc_info()[1])
-                return False
-            if result is not None and not self._obey(result, len(hooks)):
-                return False
-        self.hook_index = 0
-        return True
+    def convert(self, transcoder: object, protocol: str, facade: Request) -> None:
+        """Speak ``protocol`` with the host, and where ``transcoder`` is not None turn the messages
+        with it (``Request.convert``)."""
+        if self.conversion is not None or self.phase >= _SEND:
+            raise RuntimeError("it is too late for this, or somebody else does it already")
+        if transcoder is not None and (self.call is not None or self.request.upgrade is not None):
+            raise RuntimeError("a gRPC call, or one that asks for a tunnel, has no whole message")
+        self.conversion = Conversion.__new__(Conversion)
+        self.conversion.begin(self, transcoder, protocol, facade)
 
-    def _park(self, hook: Hook, coroutine: object) -> None:
-        """Run an asynchronous hook as a task; the stream goes on when it is done."""
-        self.parked = True
-        if self.attempt is not None and self.attempt.sender is not None:
-            self.attempt.sender.pause_input()
-        task = self.proxy.loop.create_task(coroutine)
-        self.task = task
-        task.add_done_callback(Resumption(self, hook).resume)
+    def _convert(self) -> None:
+        """Send the request in the host's protocol, as soon as that can be done."""
+        conversion: Conversion = self.conversion  # type: ignore[assignment]  # the caller asked
+        if not conversion.turns or conversion.request():
+            self._start_attempt()
 
-    def resume(self, hook: Hook, task: asyncio.Task[Any]) -> None:
-        """The asynchronous hook has ended."""
-        if task is not self.task or self.phase == _DONE:
-            return
-        self.task = None
-        self.parked = False
-        if task.cancelled():
-            self._filter_failed(hook, asyncio.CancelledError())
-            return
-        error = task.exception()
-        if error is not None:
-            self._filter_failed(hook, error)
-            return
-        result = task.result()
-        if result is not None and not self._obey(result, 1 << 30):
-            return
-        self._run()
+    def _response_whole(self, conversion: Conversion) -> None:
+        """All of the response is here that is to be made the client's."""
+        if conversion.response():
+            self.run()
 
-    def _obey(self, result: object, count: int) -> bool:
-        """Act on what a hook answered; False when the phases do not simply go on."""
-        if isinstance(result, Response):
-            answer = result
-            self._reply_with(answer.head, answer.content)
-            return False
-        if not isinstance(result, int):
-            raise TypeError(f"a hook returned {result!r}; expected None, Response or FilterStatus")
-        if result == FilterStatus.STOP:
-            self.hook_index = count
-        elif result == FilterStatus.TERMINATE:
-            self._terminate()
-            return False
-        elif result in (FilterStatus.RETRY_ROUTE, FilterStatus.RETRY_HOST):
-            return self._restart(result)
-        return True
+    # -- what filters did ----------------------------------------------------------------------
 
-    def _restart(self, status: int) -> bool:
-        """Go back to an earlier phase; the same filter is asked again afterwards."""
-        wanted = _AFTER_ROUTE if status == FilterStatus.RETRY_ROUTE else _AFTER_HOST
-        self.restarts += 1
-        if self.phase != wanted or self.restarts > _MAX_RESTARTS:
-            raise RuntimeError("a filter may not ask for this here, or asked for it too often")
-        self.hook_index -= 1
-        if wanted == _AFTER_ROUTE:
-            self._match_route()
-            return True
-        return self._choose_host()
-
-    def _filter_failed(self, hook: Hook, error: BaseException | None) -> None:
-        self.parked = False
-        if isinstance(error, BodyTooLarge) and self.phase < _BEFORE_SEND:
-            self.reply(413, b"the body is too large\n", REQUEST_TOO_LARGE)
-            return
-        self.proxy.filter_failed(hook, error)
+    def hook_failed(self) -> None:
+        """A hook of this phase failed."""
         failure = FAILURES[_FILTER_FAILED]
         self.details = failure.name
         if self.phase == _BEFORE_SEND:
-            self.response_facade = None
             self.phase = _RESPOND
             self._abandon_attempt()
-            self.status = 500
-            self.response = ResponseHead(500)
+            self.status = failure.status
+            self.response = ResponseHead(failure.status)
             self.response.start = -1
-            self.reply_body = b"filter failed\n"
+            self.reply_body = failure.name.encode() + b"\n"
             self.held = None
             self._send_response_head()
             return
         self.reply(failure.status, failure.name.encode() + b"\n", failure.flag)
 
-    def _terminate(self) -> None:
-        self.flags |= FAILURES[_TERMINATED].flag
-        sender = self.sender
-        self.sender = None  # type: ignore[assignment]  # as declared
-        self._finish()
-        if sender is not None:
-            sender.reset()
+    def data_hook_failed(self) -> None:
+        """A hook failed on a piece of a body."""
+        self._break_off(_FILTER_FAILED)
 
-    def _filter_data(self, hooks: list[Hook], data: bytes) -> bytes | None:
-        """Let the data hooks change a piece of a body; None when one of them failed."""
-        for hook in hooks:
-            try:
-                if self.facade is None:
-                    self.facade = Request(self)
-                changed = hook.call(self.facade, data)
-                if changed is not None:
-                    data = changed
-            except Exception:
-                self.proxy.filter_failed(hook, sys.exc_info()[1])
-                if self.response_begun:
-                    self._abandon_attempt()
-                    self._cut_response(_FILTER_FAILED)
-                else:
-                    self.reply(500, b"filter failed\n", 0)
-                return None
-        return data
+    def pause_response(self) -> None:
+        """The upstream is to wait with its response."""
+        if self.attempt is not None and self.attempt.sender is not None:
+            self.attempt.sender.pause_input()
+
+    def terminate(self) -> None:
+        """Drop the exchange: nothing is sent to the client."""
+        self.flags |= FAILURES[_TERMINATED].flag
+        self._cut_off()
 
     # -- the request body ----------------------------------------------------------------------
 
@@ -1199,30 +860,10 @@ class ProxyStream(Stream):
         self.request_ended = True
         self.request_received = self.reactor.now
 
-    def _take_body(self, data: bytes) -> None:
-        """Keep a piece for a later attempt, as long as all of it fits."""
-        if not data or self.body_dropped:
-            return
-        attempt = self.attempt
-        streaming = attempt is not None and attempt.started
-        if streaming and self.body_size + len(data) > self.proxy.retry_buffer:
-            self.body = None
-            self.body_dropped = True
-            return
+    def kept_body(self) -> RequestBody:
         if self.body is None:
-            self.body = []
-        self.body.append(data)
-        self.body_size += len(data)
-
-    def _release_body(self) -> None:
-        """What was sent is kept only while it could be needed for another attempt."""
-        if self.body_size > self.proxy.retry_buffer:
-            self.body = None
-            self.body_dropped = True
-
-    def _drop_body(self) -> None:
-        self.body = None
-        self.body_dropped = True
+            self.body = RequestBody()
+        return self.body
 
     def _forward_body(self, attempt: Attempt, data: bytes, end: bool) -> None:
         go_on = attempt.sender.send_data(data, end)
@@ -1241,14 +882,14 @@ class ProxyStream(Stream):
     def _request_stalled(self) -> None:
         self._pause_request()
         if self.silence > 0 and not self.timed:
-            self._arm(self.silence)
+            self.arm(self.silence)
 
     def _pause_request(self) -> None:
         if not self.request_paused and self.sender is not None:
             self.request_paused = True
             self.sender.pause_input()
 
-    def _resume_request(self) -> None:
+    def resume_request(self) -> None:
         if self.request_paused and self.sender is not None:
             self.request_paused = False
             self.sender.resume_input()
@@ -1256,28 +897,16 @@ class ProxyStream(Stream):
     def read_body(self, limit: int) -> asyncio.Future[bytes]:
         """Return a future of the whole request body (``Request.body``)."""
         future: asyncio.Future[bytes] = self.proxy.loop.create_future()
-        if self.body_dropped and self.body is None:
-            future.set_exception(RuntimeError("the body was forwarded already"))
-            return future
-        self.body_waiter = future
-        self.body_limit = limit
-        self.sender.send_continue()
-        self._wake_body_waiter()
+        body = self.kept_body()
+        body.read(future, limit)
+        if body.waiter is not None:
+            self.sender.send_continue()
+            self._wake_reader(body)
         return future
 
-    def _wake_body_waiter(self) -> None:
-        future = self.body_waiter
-        if future.done():
-            self.body_waiter = None
-            return
-        if self.body_size > self.body_limit:
-            self.body_waiter = None
-            future.set_exception(BodyTooLarge(f"the body exceeds {self.body_limit} bytes"))
-        elif self.request_ended:
-            self.body_waiter = None
-            future.set_result(b"".join(self.body or ()))
-        else:
-            self._resume_request()
+    def _wake_reader(self, body: RequestBody) -> None:
+        if body.wake(self.request_ended):
+            self.resume_request()
 
     # -- tunnels -------------------------------------------------------------------------------
 
@@ -1311,33 +940,28 @@ class ProxyStream(Stream):
     # -- time ----------------------------------------------------------------------------------
 
     def on_timer(self, timer: Timer) -> None:
-        if timer is self.retry_timer:
-            self.on_deferred()
-            return
-        if self.call is not None and timer is self.call.timer:
-            self._deadline_passed()
-            return
         if self.response_begun or not self.request_ended:
             # From here on the timeout is about silence, not about the whole exchange.
             idle = (self.reactor.now - self.activity) * 1e-9
             if idle < self.silence:
                 self.reactor.arm(timer, self, self.silence - idle)
                 return
+        self.give_up(_GLOBAL_TIMEOUT)
+
+    def give_up(self, reason: int) -> None:
+        """The time for the whole exchange is over."""
         attempt = self.attempt
         if attempt is not None:
             self.attempt = None
             attempt.time_out()
+        if self.filters is not None:
+            self.filters.cancel()
         if self.phase == _TUNNEL:
-            sender = self.sender
-            self.sender = None  # type: ignore[assignment]  # as declared
-            self._finish()
-            if sender is not None:
-                sender.reset()
+            self._cut_off()
         elif self.response_begun:
-            self._cut_response(_GLOBAL_TIMEOUT)
+            self.cut_response(reason)
         else:
-            self.awaiting_retry = False
-            failure = FAILURES[_GLOBAL_TIMEOUT]
+            failure = FAILURES[reason]
             self.details = failure.name
             self.reply(failure.status, failure.name.encode() + b"\n", failure.flag)
 
@@ -1345,9 +969,10 @@ class ProxyStream(Stream):
         """The whole request is in hand: the timeout runs, once for all attempts (spec §4.4)."""
         if self.timeout > 0 and not self.timed:
             self.timed = True
-            self._arm(self.timeout)
+            self.arm(self.timeout)
 
-    def _arm(self, seconds: float) -> None:
+    def arm(self, seconds: float) -> None:
+        """Let the exchange's timer fire in so many seconds."""
         if self.timer is None:
             self.timer = Timer.__new__(Timer)
         self.activity = self.reactor.now
@@ -1358,7 +983,7 @@ class ProxyStream(Stream):
         if self.silence > 0:
             self.activity = self.reactor.now
             if not self.timed or self.silence < self.timeout:
-                self._arm(self.silence)
+                self.arm(self.silence)
         elif self.timer is not None:
             self.reactor.cancel(self.timer)
 
@@ -1386,32 +1011,38 @@ class ProxyStream(Stream):
 
     # -- the end -------------------------------------------------------------------------------
 
-    def _must_be_careful(self) -> bool:
-        """Say whether the request could not be sent again if its connection proves dead."""
-        return (
-            self.body_dropped
-            or self.free_retry_used
-            or not is_idempotent(self.request.method)
-        )
-
-    def _may_repeat(self, route: RouteEntry) -> bool:
-        return route.retry.non_idempotent or self.request.repeatable()
-
     def _hold_response(self, data: bytes, end: bool) -> None:
         if self.held is None:
             self.held = []
         if data:
             self.held.append(data)
-            self.held_size += len(data)
-        if self.conversion is not None and (end or self.held_size > self.conversion.max_response):
-            if self._convert_response():
-                self._run()
+        if self.conversion is not None and self.conversion.turns:
+            if end:
+                self._response_whole(self.conversion)
+            else:
+                self.conversion.on_response_data(len(data))
 
     def _abandon_attempt(self) -> None:
         attempt = self.attempt
         if attempt is not None:
             self.attempt = None
             attempt.cancel()
+
+    def _break_off(self, reason: int) -> None:
+        """What the client or a filter did makes it impossible to go on."""
+        if self.response_begun:
+            self._abandon_attempt()
+            self.cut_response(reason)
+        else:
+            self._fail(reason)
+
+    def _cut_off(self) -> None:
+        """End the exchange without a word."""
+        sender = self.sender
+        self.sender = None  # type: ignore[assignment]  # as declared
+        self._finish()
+        if sender is not None:
+            sender.reset()
 
     def _finish(self) -> None:
         """Count and log the exchange, and let go of everything."""
@@ -1422,53 +1053,15 @@ class ProxyStream(Stream):
         self._abandon_attempt()
         if self.timer is not None:
             reactor.cancel(self.timer)
-        if self.retry_timer is not None:
-            reactor.cancel(self.retry_timer)
-        if self.call is not None and self.call.timer is not None:
-            reactor.cancel(self.call.timer)
-        if self.counts_retry:
-            self.cluster.limits.retries -= 1
-        if self.task is not None:
-            self.task.cancel()
+        if self.retries is not None:
+            self.retries.end()
         self.finished = reactor.now
         self.proxy.stream_finished(self)
-        if self.filters is not None:
-            self._complete_hooks()
+        if self.call is not None:
+            self.call.end()
+        filters = self.filters
+        if filters is not None:
+            filters.end()
         self.sender = None  # type: ignore[assignment]  # as declared
-        self.facade = None
-        self.response_facade = None
         self.body = None
         self.held = None
-
-    def _complete_hooks(self) -> None:
-        filters: FilterChain = self.filters  # type: ignore[assignment]  # the caller tested
-        for hook in filters.on_complete:
-            try:
-                if self.facade is None:
-                    self.facade = Request(self)
-                hook.call(self.facade)
-            except Exception:
-                self.proxy.filter_failed(hook, sys.exc_info()[1])
-
-
-class Resumption:
-    """The callback of a parked stream's task (closures do not compile)."""
-
-    def __init__(self, stream: ProxyStream, hook: Hook) -> None:
-        self.stream = stream
-        self.hook = hook
-
-    def resume(self, task: asyncio.Task[Any]) -> None:
-        self.stream.resume(self.hook, task)
-
-
-def _response_of(stream: ProxyStream) -> Response:
-    response = Response.__new__(Response)
-    response.head = stream.response  # type: ignore[assignment]  # hooks hear of one
-    response.content = b"" if stream.reply_body is None else stream.reply_body
-    return response
-
-
-_POST = b"POST"
-_HTTP2 = "Http2"
-_N_GRPC_TIMEOUT = b"grpc-timeout"

@@ -13,8 +13,8 @@ from pymosn.stream.stream import Stream
 
 if TYPE_CHECKING:
     from pymosn.proxy.downstream import ProxyStream
-    from pymosn.proxy.conversion import Transcoder
     from pymosn.proxy.transcoder import BodyTranscoder
+    from pymosn.proxy.transcoding import Transcoder
 
 
 class Headers:
@@ -169,7 +169,7 @@ class Request:
         """Turn this request into one of ``upstream_protocol`` with ``transcoder``; None: only the
         protocol changes.  From ``on_request``, ``on_route`` and ``on_host`` only; the filter names
         the protocols that it may need in its ``upstream_protocols``."""
-        self.stream.convert(transcoder, upstream_protocol)
+        self.stream.convert(transcoder, upstream_protocol, self)
 
     async def body(self, limit: int = 1 << 20) -> bytes:
         """Return the whole request body once it has arrived.

@@ -1,21 +1,11 @@
 cimport cython
 
-from pymosn.network.reactor cimport Timer
 from pymosn.observe.metrics cimport Slots
+from pymosn.proxy.grpc_call cimport GrpcCall
 
 cdef int _MAX_METHODS, _MAX_NAME, _SIZE, _REQUEST_TOTAL, _REQUEST_TIME
 cdef int _FIRST_STATUS
 cdef bytes _OTHER
-
-
-@cython.final
-cdef class GrpcCall:
-    cdef readonly long deadline
-    cdef Timer timer
-    cdef readonly int status
-    cdef readonly bint answered, is_response
-
-    cdef void begin(self)
 
 
 @cython.final

@@ -1,4 +1,4 @@
-"""What the proxy knows of a gRPC call beyond its HTTP, and what it counts for each method.
+"""What a listener counts for each gRPC method.
 
 A call's method is its path, which anybody can make up: a name is counted by itself only once an
 upstream has served it, and only so many are; the rest is counted together.
@@ -6,8 +6,8 @@ upstream has served it, and only so many are; the rest is counted together.
 
 from typing import Final
 
-from pymosn.network.reactor import Timer
 from pymosn.observe.metrics import GRPC_METHOD, Slots
+from pymosn.proxy.grpc_call import GrpcCall
 
 MAX_METHODS: Final = 1000
 """Names that a listener counts for."""
@@ -15,8 +15,6 @@ MAX_NAME: Final = 200
 """Bytes of a name that is counted for."""
 OTHER: Final = b"other"
 """Where all the others are counted."""
-LONGEST_SILENCE: Final = 300.0
-"""Seconds that a call without a deadline may be silent where the route does not say."""
 
 _MAX_METHODS = MAX_METHODS
 _MAX_NAME = MAX_NAME
@@ -25,25 +23,6 @@ _SIZE = GRPC_METHOD.size
 _REQUEST_TOTAL = GRPC_METHOD.offset("request_total")
 _REQUEST_TIME = GRPC_METHOD.offset("request_time")
 _FIRST_STATUS = GRPC_METHOD.offset("status_ok")
-
-
-class GrpcCall:
-    """One call.  ``deadline`` is a time of the reactor's clock, 0 for none; ``status`` is how the
-    call ended, -1 while nobody knows; ``answered``: an upstream has begun to serve it."""
-
-    deadline: int
-    timer: "Timer | None"
-    status: int
-    answered: bool
-    is_response: bool
-    """Whether the response is gRPC too, so that it can end with a status."""
-
-    def begin(self) -> None:
-        """Nothing is known yet."""
-        self.deadline = 0
-        self.status = -1
-        self.answered = False
-        self.is_response = False
 
 
 class GrpcMethods:

@@ -8,7 +8,8 @@ from pymosn.observe.metrics cimport DownstreamStats
 from pymosn.protocol.grpc cimport status_of_http
 from pymosn.proxy.downstream cimport ProxyStream
 from pymosn.proxy.filters cimport FilterChain, Hook
-from pymosn.proxy.grpc cimport GrpcCall, GrpcMethods
+from pymosn.proxy.grpc cimport GrpcMethods
+from pymosn.proxy.grpc_call cimport GrpcCall
 from pymosn.router.table cimport RouteTable
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
 from pymosn.upstream.balancer cimport Random

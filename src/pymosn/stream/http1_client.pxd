@@ -13,14 +13,13 @@ cdef Py_ssize_t _READ_SIZE
 cdef long _WORTH_BYTES
 cdef int _NEED_DATA, _HEAD, _DATA, _END
 cdef int _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL
-cdef bytes _GET
 
 
 cdef class Http1ClientConnection(PooledConnection):
     cdef ConnectionPool pool
     cdef MessageReader reader
     cdef readonly long requests
-    cdef long _sent_turn
+    cdef long _written_before
     cdef bint _remote_close, _active_at_close
     cdef bint _request_sent, _chunked, _tunnel
 

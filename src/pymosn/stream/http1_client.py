@@ -24,7 +24,7 @@ class Http1ClientConnection(PooledConnection):
     pool: "ConnectionPool"
     reader: "MessageReader"
     requests: int
-    _sent_turn: int
+    _written_before: int
     _remote_close: bool
     _active_at_close: bool
     _request_sent: bool
@@ -63,8 +63,7 @@ class Http1ClientConnection(PooledConnection):
         self.response_begun = False
         self._request_sent = end
         self._chunked = False
-        # Only what may be repeated is sent without a look at what the origin has said already.
-        self._sent_turn = self.pool.reactor.turns if request.method == _GET else -1
+        self._written_before = self.connection.bytes_written
         if request.upgrade is not None:
             tail = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade
         elif request.te_trailers:
@@ -119,8 +118,8 @@ class Http1ClientConnection(PooledConnection):
         if self._tunnel:
             receiver.on_data(data, False)
             return
-        if self._sent_turn == self.pool.reactor.turns and self.requests > 1:
-            # It arrived before the request left, so it answers nothing that was asked.
+        if self.requests > 1 and self.connection.nothing_sent_since(self._written_before):
+            # The request has not left yet, so this answers nothing that was asked.
             self._remote_close = True
             self._lose(_UPSTREAM_CLOSED)
             return
@@ -257,5 +256,3 @@ class Http1Pool(ConnectionPool):
     def codec(self, connection: Connection) -> PooledConnection:
         return Http1ClientConnection(self, connection)
 
-
-_GET = b"GET"

@@ -313,12 +313,13 @@ class ConnectionPool(Reactive):
     def acquire(self, waiter: PoolWaiter, careful: bool) -> int:
         """Get a connection for ``waiter``: READY, WAITING, or the reason why not.
 
-        ``careful``: the request cannot be repeated, so an idle connection is probed first.
+        ``careful``: the request cannot be repeated, so an idle connection is probed first.  So is
+        one that may have something to read: what came before the request answers another one.
         """
         idle = self._idle
         while idle:
             candidate = idle.pop()
-            if careful and candidate.dead():
+            if (careful or candidate.connection.may_have_input()) and candidate.dead():
                 candidate.close_idle()
                 continue
             waiter.sender = candidate

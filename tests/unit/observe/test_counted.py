@@ -5,7 +5,8 @@ import pytest
 from pymosn.observe.counted import CountedSets
 from pymosn.observe.metrics import GRPC_METHOD, HISTOGRAM_SLOTS, SlotTable
 from pymosn.observe.sinks import Histogram, Metrics
-from pymosn.proxy.grpc import MAX_METHODS, MAX_NAME, GrpcCall, GrpcMethods
+from pymosn.proxy.grpc import MAX_METHODS, MAX_NAME, GrpcMethods
+from pymosn.proxy.grpc_call import GrpcCall
 
 LABELS = {"listener": "l", "method": "/a/b"}
 TIME = GRPC_METHOD.offset("request_time")

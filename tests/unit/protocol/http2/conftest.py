@@ -21,3 +21,9 @@ def headers(request: pytest.FixtureRequest) -> HeaderCodec:
 def engine(request: pytest.FixtureRequest) -> Build:
     """Return the modules of the engine, compiled and then interpreted."""
     return request.param
+
+
+@pytest.fixture
+def interpreted_engine() -> Build:
+    """Return the interpreted engine alone: for tests that set what C does not let anybody set."""
+    return next(build for build in _ENGINES if build.name == "interpreted")
