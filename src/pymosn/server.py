@@ -119,6 +119,7 @@ class Server:
         }
         try:
             self._runtime.apply(snapshot, given)
+            self._counted.keep_only(listener.name for listener in snapshot.listeners)
         except BaseException:
             for descriptors in given.values():
                 for descriptor in descriptors:

@@ -24,4 +24,4 @@ cdef class Conversion:
     @cython.locals(stream=ProxyStream, answer=Response, content=bytes, head=ResponseHead)
     cdef bint response(self) except -1
     @cython.locals(stream=ProxyStream, head=ResponseHead)
-    cdef int _failed(self, object error, int status) except -1
+    cdef void _failed(self, object error, int status)

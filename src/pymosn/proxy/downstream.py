@@ -150,10 +150,10 @@ class ProxyStream(Stream):
         self.draw = proxy.random.draw()
         if request.time_limit:
             self.set_variable("proxy_global_timeout", request.time_limit)
-        if request.timeouts:
-            self._read_timeout_headers(request)
         if request.te_trailers and request.method == _POST and is_grpc(request):
             self._begin_call(request)
+        if request.timeouts:
+            self._read_timeout_headers(request)
         if proxy.filters is not None:
             self.filters = FilterRun.__new__(FilterRun)
             self.filters.begin(self, proxy.filters)
@@ -988,7 +988,12 @@ class ProxyStream(Stream):
             self.reactor.cancel(self.timer)
 
     def _read_timeout_headers(self, request: RequestHead) -> None:
-        """``x-mosn-try-timeout`` and ``x-mosn-global-timeout``: integer milliseconds (§4.4)."""
+        """``x-mosn-try-timeout`` and ``x-mosn-global-timeout``: integer milliseconds (§4.4).  So
+        is Triple's ``tri-service-timeout``, where it is no gRPC call's deadline."""
+        if self.call is None:
+            value = request.get(b"tri-service-timeout")
+            if value is not None and value.isdigit() and len(value) < 10:
+                self.set_variable("proxy_global_timeout", value)
         for name, variable in (
             (b"x-mosn-try-timeout", "proxy_try_timeout"),
             (b"x-mosn-global-timeout", "proxy_global_timeout"),

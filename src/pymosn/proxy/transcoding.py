@@ -1,20 +1,17 @@
 """Requests of one protocol as those of another, and the responses back.
 
-A ``Transcoder`` works on whole messages; the stream (``ProxyStream``) waits until they are
-complete.  The request stays the client's for everybody else: routes, filters and logs see that,
-and ``Stream.outgoing`` is what the host gets.  The response is the client's again before the first
-filter sees it.
-
+A ``Transcoder`` works on whole messages; ``Conversion`` (proxy/conversion.py) waits for them.
 Replies of the proxy's own do not come by here: they are in the client's protocol anyway.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pymosn.message import RequestHead, ResponseHead, check_field
+from pymosn.message import CONNECTION_FIELDS, RequestHead, ResponseHead, check_field
 from pymosn.protocol.xprotocol import bolt, dubbo
 from pymosn.protocol.xprotocol.generic import Call, CallError, new_call, write_call
 from pymosn.proxy.exchange import Response, TranscodingError
+from pymosn.proxy.filters import checked_config
 
 if TYPE_CHECKING:
     from pymosn.proxy.exchange import Request
@@ -23,15 +20,6 @@ Fields = Mapping[str, str] | Iterable[tuple[str, str]]
 
 MAX_REQUEST: Final = 1 << 20
 MAX_RESPONSE: Final = 1 << 22
-
-_FRAMING: Final = frozenset(
-    (
-        b"connection", b"content-length", b"expect", b"host", b"http2-settings", b"keep-alive",
-        b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
-    )
-)  # fmt: skip
-"""Header fields of HTTP that belong to one connection or to one message's framing: what another
-protocol calls so must not become one."""
 
 
 class Outgoing:
@@ -156,6 +144,11 @@ class Transcoder:
     def __init__(self, config: Any) -> None:
         self.config = config
 
+    @classmethod
+    def checked(cls, config: Any) -> Any:
+        """Return ``config``, checked against ``Config``; raises ``ValueError``."""
+        return checked_config(cls.Config, config)
+
     def accepts(self, request: "Request") -> bool:
         """Say whether this request is to be turned into another; others pass as they are."""
         return True
@@ -195,14 +188,14 @@ def http_fields(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, byte
             check_field(name, value)
         except ValueError:
             continue
-        if name.lower() not in _FRAMING:
+        if name.lower() not in CONNECTION_FIELDS:
             kept.append((name, value.strip(b" \t")))
     return kept
 
 
 def plain_fields(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Return the fields of an HTTP message that mean something beyond its connection."""
-    return [(name, value) for name, value in fields if name.lower() not in _FRAMING]
+    return [(name, value) for name, value in fields if name.lower() not in CONNECTION_FIELDS]
 
 
 def bolt_response(

@@ -65,6 +65,7 @@ cdef class XprotocolClientConnection(PooledConnection):
         receiver=StreamReceiver)
     cdef void _pass_on(self, long number)
     cdef void _on_heartbeat_reply(self, long number)
+    cdef int _tell_failure(self) except -1
     cdef int _leave(self) except -1
     @cython.locals(streams=dict, sender=XprotocolClientStream)
     cdef void _lose_streams(self, int reason)
