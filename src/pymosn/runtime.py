@@ -307,10 +307,10 @@ class Runtime:
                 for _, method, values in proxy.methods.take():
                     labels = {"listener": proxy.name, "method": method.decode("latin-1")}
                     taken.append((GRPC_METHOD.type, labels, values))
-                for service, method, values in proxy.services.take():
+                for called, method, values in proxy.services.take():
                     labels = {
                         "listener": proxy.name,
-                        "service": service.decode("utf-8", "replace"),
+                        "service": called.decode("utf-8", "replace"),
                         "method": method.decode("utf-8", "replace"),
                     }
                     taken.append((RPC_METHOD.type, labels, values))

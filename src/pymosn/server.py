@@ -119,7 +119,6 @@ class Server:
         }
         try:
             self._runtime.apply(snapshot, given)
-            self._counted.keep_only(listener.name for listener in snapshot.listeners)
         except BaseException:
             for descriptors in given.values():
                 for descriptor in descriptors:
@@ -127,6 +126,7 @@ class Server:
             self._sockets.release(bound)
             raise
         self._snapshot = snapshot
+        self._counted.keep_only(listener.name for listener in snapshot.listeners)
         self._version += 1
         self._sockets.keep_only(snapshot.listeners, 1)
 

@@ -4,13 +4,14 @@ import asyncio
 import http.client
 import json
 import struct
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pymosn import snapshot as model
+from pymosn.extension.registry import Registry
 from pymosn.protocol.xprotocol.hessian import HessianReader, encode, encode_string
+from pymosn.proxy.filters import build_filter
 from tests.support import http2, wire
 from tests.support.origin import Origin
 from tests.support.rpc import (
@@ -151,9 +152,11 @@ def test_bolt_to_http(version: int) -> None:
         writer.write(b"3\r\n%b\r\n2\r\n%b\r\n0\r\n\r\n" % (body[:3], body[3:]))
 
     hostile = {"Host": "evil", "content-length": "0", "Transfer-Encoding": "chunked", "k": "v"}
-    with Origin(respond=respond) as origin:
-        with proxied([origin.address], ["bolt"], type="bolt2http_simple") as proxy:
-            reply = bolt_call(proxy.port, version=version, **hostile)
+    with (
+        Origin(respond=respond) as origin,
+        proxied([origin.address], ["bolt"], type="bolt2http_simple") as proxy,
+    ):
+        reply = bolt_call(proxy.port, version=version, **hostile)
     assert (reply.id, reply.status, reply.content, reply.version) == (9, 0, b"hello", version)
     assert reply.fields == {"X-A": "1"}
     lines = origin.requests[0].decode().split("\r\n")
@@ -185,11 +188,14 @@ async def test_bolt_to_http2() -> None:
 def test_what_an_http_host_answers(status: int, code: int) -> None:
     async def respond(head: bytes, reader: Any, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(5)
-        writer.write(b"HTTP/1.1 %d X\r\n%b\r\n" % (status, b"Content-Length: 0\r\n" if status != 204 else b""))
+        length = b"" if status == 204 else b"Content-Length: 0\r\n"
+        writer.write(b"HTTP/1.1 %d X\r\n%b\r\n" % (status, length))
 
-    with Origin(respond=respond) as origin:
-        with proxied([origin.address], ["bolt"], type="bolt2http_simple") as proxy:
-            assert bolt_call(proxy.port).status == code
+    with (
+        Origin(respond=respond) as origin,
+        proxied([origin.address], ["bolt"], type="bolt2http_simple") as proxy,
+    ):
+        assert bolt_call(proxy.port).status == code
 
 
 def test_the_proxys_own_answers_to_a_bolt_client() -> None:
@@ -198,9 +204,11 @@ def test_the_proxys_own_answers_to_a_bolt_client() -> None:
 
     with proxied(["127.0.0.1:1"], ["bolt"], type="bolt2http_simple") as proxy:
         assert bolt_call(proxy.port).status == 6
-    with Origin(respond=late) as origin:
-        with proxied([origin.address], ["bolt"], type="bolt2http_simple") as proxy:
-            assert bolt_call(proxy.port, timeout=200).status == 7
+    with (
+        Origin(respond=late) as origin,
+        proxied([origin.address], ["bolt"], type="bolt2http_simple") as proxy,
+    ):
+        assert bolt_call(proxy.port, timeout=200).status == 7
 
 
 def test_a_response_that_breaks_off_or_is_too_large() -> None:
@@ -220,10 +228,12 @@ def test_a_response_that_breaks_off_or_is_too_large() -> None:
 
 def test_http_over_bolt_to_http() -> None:
     """Two proxies, as in a mesh of bolt between services that speak HTTP."""
-    with Origin("end") as origin:
-        with proxied([origin.address], ["bolt"], type="bolt2http_simple") as inner:
-            with proxied([f"127.0.0.1:{inner.port}"], type="http2bolt_simple") as outer:
-                status, _, body = ask(outer.port, "/", b"x", {"service": "s", "method": "m"})
+    with (
+        Origin("end") as origin,
+        proxied([origin.address], ["bolt"], type="bolt2http_simple") as inner,
+        proxied([f"127.0.0.1:{inner.port}"], type="http2bolt_simple") as outer,
+    ):
+        status, _, body = ask(outer.port, "/", b"x", {"service": "s", "method": "m"})
     assert (status, body) == (200, b"end")
     assert origin.requests[0].startswith(b"POST /s/m HTTP/1.1\r\n")
 
@@ -234,7 +244,9 @@ def test_http_over_bolt_to_http() -> None:
 class Dubbo:
     """A Dubbo server's calls, and its answer to them."""
 
-    def __init__(self, content: bytes = b"\x91\x07pleased", status: int = 20, flags: int = 2) -> None:
+    def __init__(
+        self, content: bytes = b"\x91\x07pleased", status: int = 20, flags: int = 2
+    ) -> None:
         self.calls: list[list[Any]] = []
         self._answer = (content, status, flags)
 
@@ -249,10 +261,6 @@ class Dubbo:
         return [head + content]
 
 
-def dubbo(respond: Callable[[bytes], list[bytes]], **config: Any) -> Any:
-    return RpcServer(respond, dubbo_size)
-
-
 def test_json_to_a_generic_service() -> None:
     service = Dubbo(b"\x94" + encode({"name": "a", "tags": ["x"]}) + encode({"trace": "7"}))
     headers = {
@@ -261,9 +269,11 @@ def test_json_to_a_generic_service() -> None:
     }  # fmt: skip
     body = json.dumps({"types": ["a.User", "int"], "args": [{"id": 1, "class": "a.User"}, 2]})
     config = {"attachment_headers": ["x-trace"]}
-    with RpcServer(service, dubbo_size) as server:
-        with proxied([server.address], type="http2dubbo", config=config) as proxy:
-            status, fields, text = ask(proxy.port, "/api/a.Users/add", body.encode(), headers)
+    with (
+        RpcServer(service, dubbo_size) as server,
+        proxied([server.address], type="http2dubbo", config=config) as proxy,
+    ):
+        status, fields, text = ask(proxy.port, "/api/a.Users/add", body.encode(), headers)
     assert (status, json.loads(text)) == (200, {"name": "a", "tags": ["x"]})
     assert fields["content-type"] == "application/json"
     assert fields["dubbo-attachment-trace"] == "7"
@@ -285,7 +295,8 @@ async def test_json_over_http2_to_a_direct_call() -> None:
     rule = {"rule_info": {"upstream_protocol": "dubbo", "config": config}}
     with RpcServer(service, dubbo_size) as server, proxied([server.address], rules=[rule]) as proxy:
         async with http2.client(proxy.port) as peer:
-            fields = [(":method", "POST"), (":scheme", "http"), (":path", "/x"), (":authority", "a")]
+            names = (":method", ":scheme", ":path", ":authority")
+            fields = list(zip(names, ("POST", "http", "/x", "a"), strict=True))
             answer = await peer.answer(peer.request(fields, b"[7]"))
     assert (answer.status, answer.data) == (200, b'"pleased"')
     assert service.calls[0][3:6] == ["m", "J", 7]
@@ -307,9 +318,11 @@ def test_bad_requests_get_a_reason(
     path: str, body: bytes, headers: dict[str, str], status: int, why: bytes
 ) -> None:
     service = Dubbo()
-    with RpcServer(service, dubbo_size) as server:
-        with proxied([server.address], type="http2dubbo") as proxy:
-            found, _, text = ask(proxy.port, path, body, headers)
+    with (
+        RpcServer(service, dubbo_size) as server,
+        proxied([server.address], type="http2dubbo") as proxy,
+    ):
+        found, _, text = ask(proxy.port, path, body, headers)
     assert found == status
     assert why in text
     assert service.calls == []
@@ -325,27 +338,35 @@ def test_an_exception_is_500_with_its_class() -> None:
     thrown = (
         b"\x90C\x1ajava.lang.RuntimeException\x91\x0ddetailMessage\x60\x03bad"
     )
-    with RpcServer(Dubbo(thrown), dubbo_size) as server:
-        with proxied([server.address], type="http2dubbo") as proxy:
-            status, _, text = ask(proxy.port, "/a.B/m", b"[]", JSON)
+    with (
+        RpcServer(Dubbo(thrown), dubbo_size) as server,
+        proxied([server.address], type="http2dubbo") as proxy,
+    ):
+        status, _, text = ask(proxy.port, "/a.B/m", b"[]", JSON)
     assert status == 500
     assert json.loads(text)["error"] == {"class": "java.lang.RuntimeException", "message": "bad"}
 
 
 @pytest.mark.parametrize(("code", "status"), [(60, 404), (31, 504), (100, 503), (80, 500)])
 def test_a_dubbo_status(code: int, status: int) -> None:
-    with RpcServer(Dubbo(encode_string(b"because"), code), dubbo_size) as server:
-        with proxied([server.address], type="http2dubbo") as proxy:
-            found, _, text = ask(proxy.port, "/a.B/m", b"[]", JSON)
+    with (
+        RpcServer(Dubbo(encode_string(b"because"), code), dubbo_size) as server,
+        proxied([server.address], type="http2dubbo") as proxy,
+    ):
+        found, _, text = ask(proxy.port, "/a.B/m", b"[]", JSON)
     assert found == status
     assert json.loads(text) == {"error": {"status": code, "message": "because"}}
 
 
-@pytest.mark.parametrize("service", [Dubbo(b"\x91\x79Q\x90"), Dubbo(b"\x91"), Dubbo(b"{}", flags=6)])
+@pytest.mark.parametrize(
+    "service", [Dubbo(b"\x91\x79Q\x90"), Dubbo(b"\x91"), Dubbo(b"{}", flags=6)]
+)
 def test_what_is_no_result_is_502(service: Dubbo) -> None:
-    with RpcServer(service, dubbo_size) as server:
-        with proxied([server.address], type="http2dubbo") as proxy:
-            assert ask(proxy.port, "/a.B/m", b"[]", JSON)[0] == 502
+    with (
+        RpcServer(service, dubbo_size) as server,
+        proxied([server.address], type="http2dubbo") as proxy,
+    ):
+        assert ask(proxy.port, "/a.B/m", b"[]", JSON)[0] == 502
 
 
 def test_the_proxys_own_answers_to_a_client_of_json() -> None:
@@ -356,15 +377,17 @@ def test_the_proxys_own_answers_to_a_client_of_json() -> None:
 
 def test_a_body_in_pieces_and_expect() -> None:
     service = Dubbo()
-    with RpcServer(service, dubbo_size) as server:
-        with proxied([server.address], type="http2dubbo") as proxy:
-            connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=20)
-            large = json.dumps(["x" * 300000]).encode()
-            pieces = (large[at : at + 10000] for at in range(0, len(large), 10000))
-            connection.request("POST", "/a.B/m", pieces, JSON, encode_chunked=True)
-            assert connection.getresponse().read() == b'"pleased"'
-            connection.close()
-            proxy.assert_quiet()
+    with (
+        RpcServer(service, dubbo_size) as server,
+        proxied([server.address], type="http2dubbo") as proxy,
+    ):
+        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=20)
+        large = json.dumps(["x" * 300000]).encode()
+        pieces = (large[at : at + 10000] for at in range(0, len(large), 10000))
+        connection.request("POST", "/a.B/m", pieces, JSON, encode_chunked=True)
+        assert connection.getresponse().read() == b'"pleased"'
+        connection.close()
+        proxy.assert_quiet()
     assert service.calls[0][7] == ["x" * 300000]
 
 
@@ -408,9 +431,7 @@ def test_a_users_transcoder(backwards: Any) -> None:
     ],
 )
 def test_configurations_that_are_refused(config: dict[str, Any], why: str) -> None:
-    with pytest.raises(Exception, match=why):
-        from pymosn.extension.registry import Registry  # noqa: PLC0415
-        from pymosn.proxy.filters import build_filter  # noqa: PLC0415
-
-        registry = Registry.standard()
-        build_filter(registry.get("filters", "transcoder"), config, "transcoder", registry)
+    registry = Registry.standard()
+    kind = registry.get("filters", "transcoder")
+    with pytest.raises((ValueError, LookupError), match=why):
+        build_filter(kind, config, "transcoder", registry)

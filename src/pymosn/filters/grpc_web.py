@@ -7,7 +7,7 @@ HTTP/1.1 and HTTP/2.  Whatever is no gRPC-Web passes unchanged; CORS is not look
 
 import binascii
 
-from pymosn.api import Headers, Request, StreamFilter, BodyTranscoder
+from pymosn.api import BodyTranscoder, Headers, Request, StreamFilter
 
 _TYPE = "application/grpc-web"
 _TEXT = "application/grpc-web-text"

@@ -58,7 +58,7 @@ def is_call(request: RequestHead) -> bool:
         return False
     if is_grpc(request):
         return True
-    for name in _TRIPLE_HEADERS:
+    for name in _TRIPLE_HEADERS:  # noqa: SIM110 -- a generator would not compile to a loop
         if request.get(name) is not None:
             return True
     return False

@@ -4,7 +4,7 @@ Names come from clients, which can make them up: one is counted by itself only o
 served it, and only so many are; the rest is counted together.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from pymosn.observe.metrics import GRPC_METHOD, RPC_METHOD, Layout, Slots
 from pymosn.proxy.grpc_call import GrpcCall
@@ -33,9 +33,9 @@ class MethodTable:
     """The counters of one listener's methods, since they were taken last."""
 
     _values: "Slots"  # None while there is no method
-    _services: dict[bytes, Any]
+    _services: dict[bytes, dict[bytes, int]]
     """By service and by method: where the counters are."""
-    _rows: list[Any]
+    _rows: list[tuple[bytes, bytes, int]]
     _size: int
     _other: bytes
 

@@ -96,8 +96,8 @@ class Outgoing:
         they are checked; a generic call can do without.
         """
         return cls.dubbo_call(
-            service, method, _checked_call(types, arguments), version=version, attachments=attachments,
-            generic=generic,
+            service, method, _checked_call(types, arguments), version=version,
+            attachments=attachments, generic=generic,
         )  # fmt: skip
 
     @classmethod

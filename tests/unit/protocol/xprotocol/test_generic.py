@@ -216,7 +216,9 @@ def test_one_thing_many_times_over_does_not_multiply(rpc: RpcCodec) -> None:
         rpc.generic.result_json(result)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x96", b"\x91", b"\x78", b"\x94\x91", b"T\x91", b"\x91\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x96", b"\x91", b"\x78", b"\x94\x91", b"T\x91", b"\x91\xff"]
+)
 def test_results_that_cannot_be_read(rpc: RpcCodec, content: bytes) -> None:
     with pytest.raises(rpc.generic.ResultError):
         rpc.generic.read_result(content)
