@@ -424,7 +424,7 @@ def test_a_users_transcoder(backwards: Any) -> None:
         ({"type": "nothing"}, "there is no transcoder called 'nothing'"),
         ({"type": "tests.support.filters:Labels"}, "is no pymosn.api.Transcoder"),
         ({"type": "tests.support.transcoders:Backwards"}, "service"),
-        ({"type": "http2dubbo", "config": {"dates": "x"}}, "iso"),
+        ({"type": "http2dubbo", "config": {"dates": "x"}}, "dates"),
         ({"rules": [{"rule_info": {}}]}, "needs an upstream_protocol"),
         ({"rules": [{"rule_info": {"upstream_protocol": "tars"}}]}, "can be turned into tars"),
         ({"type": "http2bolt_simple", "trans": {"receiver_phase": 3}}, "receiver_phase"),

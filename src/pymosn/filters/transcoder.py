@@ -15,7 +15,7 @@ _HOOKS: Final = ("on_request", "on_route", "on_host")
 """By MOSN's number of a phase."""
 
 
-class Matcher(msgspec.Struct, forbid_unknown_fields=True):
+class Matcher(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What a request must be for a rule."""
 
     matcher_type: str = "simpleMatcher"
@@ -23,7 +23,7 @@ class Matcher(msgspec.Struct, forbid_unknown_fields=True):
     """``name`` and ``value`` of a header field; without a name every request matches."""
 
 
-class RuleInfo(msgspec.Struct, forbid_unknown_fields=True):
+class RuleInfo(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What becomes of the requests of a rule."""
 
     upstream_protocol: str = ""
@@ -40,7 +40,7 @@ class RuleInfo(msgspec.Struct, forbid_unknown_fields=True):
         return self.upstream_sub_protocol or self.upstream_protocol
 
 
-class RuleConfig(msgspec.Struct, forbid_unknown_fields=True):
+class RuleConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One rule; ``macther_config`` is how MOSN spelled it once."""
 
     rule_info: RuleInfo
@@ -48,13 +48,13 @@ class RuleConfig(msgspec.Struct, forbid_unknown_fields=True):
     macther_config: Matcher | None = None
 
 
-class Phase(msgspec.Struct, forbid_unknown_fields=True):
+class Phase(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """When the rules are looked at: 0 before routing, 1 after it, 2 with the host chosen."""
 
     receiver_phase: int = 1
 
 
-class TranscoderConfig(msgspec.Struct, forbid_unknown_fields=True):
+class TranscoderConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The configuration of the filter."""
 
     type: str = ""

@@ -258,6 +258,7 @@ class DubboCodec(Codec):
             response.rpc_status = raw[at + 3]
             response.status = http_status(response.rpc_status)
             response.enter_body(self.content)
+            response._most = 0
             if flags & 0x1F == HESSIAN2 and response.rpc_status == OK:
                 response._most = self.limits.max_headers
             self.response = response
