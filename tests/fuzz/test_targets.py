@@ -7,6 +7,7 @@ import pytest
 
 from tests.fuzz import (
     fuzz_generic,
+    fuzz_hessian,
     fuzz_hpack,
     fuzz_http1_request,
     fuzz_http1_response,
@@ -31,6 +32,7 @@ SECONDS = float(os.environ.get("PYMOSN_FUZZ_SECONDS", "2"))
         fuzz_http2_frames,
         fuzz_rpc,
         fuzz_generic,
+        fuzz_hessian,
         fuzz_tls_hello,
     ],
 )

@@ -84,7 +84,7 @@ async def test_http2_to_bolt() -> None:
         async with http2.client(proxy.port) as peer:
             fields = [(":method", "POST"), (":scheme", "http"), (":path", "/"), (":authority", "a")]
             answer = await peer.answer(peer.request([*fields, ("service", "s")], b"hello"))
-    assert (answer.status, answer.data) == (200, b"hello")
+    assert (answer.status, answer.body) == (200, b"hello")
 
 
 def test_the_first_rule_that_matches() -> None:
@@ -174,7 +174,7 @@ async def test_bolt_to_http2() -> None:
         stream = await peer.head(number)
         await peer.until(lambda: stream.over)
         peer.connection.send_headers(number, [(":status", "200"), ("path", stream.head[":path"])])
-        peer.send(number, stream.data[::-1], end=True)
+        peer.send(number, stream.body[::-1], end=True)
 
     async with http2.origin(serve) as (address, _):
         rule = {"rule_info": {"upstream_protocol": "Http2"}}
@@ -298,7 +298,7 @@ async def test_json_over_http2_to_a_direct_call() -> None:
             names = (":method", ":scheme", ":path", ":authority")
             fields = list(zip(names, ("POST", "http", "/x", "a"), strict=True))
             answer = await peer.answer(peer.request(fields, b"[7]"))
-    assert (answer.status, answer.data) == (200, b'"pleased"')
+    assert (answer.status, answer.body) == (200, b'"pleased"')
     assert service.calls[0][3:6] == ["m", "J", 7]
 
 

@@ -41,7 +41,7 @@ async def said(port: int, fields: list[tuple[str, str]]) -> str:
     """Return which rule answered."""
     async with http2.client(port) as peer:
         answer = await peer.answer(peer.request(fields, b""))
-    return answer.head.get("grpc-message") or answer.data.decode()
+    return answer.head.get("grpc-message") or answer.body.decode()
 
 
 @pytest.mark.parametrize("call", [CALL, JSON], ids=["grpc", "json"])

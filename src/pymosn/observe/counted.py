@@ -9,14 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from pymosn.observe.metrics import (
-    GRPC_METHOD,
-    HISTOGRAM,
-    HISTOGRAM_SLOTS,
-    RPC_METHOD,
-    Layout,
-    SlotTable,
-)
+from pymosn.observe.metrics import GRPC_METHOD, HISTOGRAM, RPC_METHOD, Layout, SlotTable
+from pymosn.observe.slots import HISTOGRAM_SLOTS
 
 LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType(
     {layout.type: layout for layout in (GRPC_METHOD, RPC_METHOD)}

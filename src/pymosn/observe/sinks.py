@@ -14,13 +14,11 @@ from typing import Any, Final
 
 from pymosn.observe.counted import CountedSets
 from pymosn.observe.metrics import (
-    BUCKETS,
     COUNTER,
     DOWNSTREAM,
     GAUGE,
     GRPC_METHOD,
     HISTOGRAM,
-    HISTOGRAM_SLOTS,
     RPC_METHOD,
     TLS,
     UPSTREAM_CLUSTER,
@@ -28,6 +26,7 @@ from pymosn.observe.metrics import (
     MetricSet,
     SlotTable,
 )
+from pymosn.observe.slots import BUCKETS, HISTOGRAM_SLOTS
 from pymosn.snapshot import Snapshot
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

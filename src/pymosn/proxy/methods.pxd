@@ -1,6 +1,6 @@
 cimport cython
 
-from pymosn.observe.metrics cimport Slots
+from pymosn.observe.slots cimport Slots
 from pymosn.proxy.grpc_call cimport GrpcCall
 
 cdef Py_ssize_t _MAX_METHODS, _MAX_NAME

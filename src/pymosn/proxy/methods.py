@@ -6,7 +6,8 @@ served it, and only so many are; the rest is counted together.
 
 from typing import Final
 
-from pymosn.observe.metrics import GRPC_METHOD, RPC_METHOD, Layout, Slots
+from pymosn.observe.metrics import GRPC_METHOD, RPC_METHOD, Layout
+from pymosn.observe.slots import Slots
 from pymosn.proxy.grpc_call import GrpcCall
 
 MAX_METHODS: Final = 1000
