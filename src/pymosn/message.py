@@ -305,6 +305,14 @@ def _line_is(line: bytes, name: bytes) -> bool:
     return len(line) > size and line[size] == 58 and _same(line, 0, name, size)
 
 
+CONNECTION_FIELDS = frozenset(
+    (
+        b"connection", b"content-length", b"expect", b"host", b"http2-settings", b"keep-alive",
+        b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+    )
+)  # fmt: skip
+"""Fields of HTTP that belong to one connection or to one message's framing: what another protocol
+calls so must not become one of them."""
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))
 _TOKEN_BYTES = frozenset(
     b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -147,6 +147,18 @@ GRPC_METHOD: Final = Layout(
 """A method of a listener.  Methods become known as they are called, so these sets have no slots in
 the workers' segments (``observe.counted``)."""
 
+RPC_METHOD: Final = Layout(
+    "rpc",
+    (
+        ("request_total", COUNTER),
+        ("request_failed", COUNTER),
+        *((f"status_{digit}xx", COUNTER) for digit in range(2, 6)),
+        ("request_time", HISTOGRAM),
+    ),
+)
+"""The same for the RPC protocols, by service and method.  ``request_failed`` are those whose status
+means 400 or above in HTTP's terms."""
+
 TLS: Final = Layout(
     "tls",
     (

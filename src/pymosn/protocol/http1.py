@@ -534,7 +534,7 @@ class MessageReader:
             return self._host(request, value, end)
         if kind == _EXPECT:
             return self._expect(raw[value:end])
-        # x-mosn-try-timeout and x-mosn-global-timeout: looked up only when announced here.
+        # x-mosn-try-timeout and the others: looked up only when announced here.
         request.timeouts = True
         return 0
 
@@ -971,7 +971,7 @@ _KEEP_ALIVE_OPTION = b"keep-alive"
 _SPECIAL_NAMES = (
     b"", b"connection", b"transfer-encoding", b"te", b"upgrade", b"keep-alive",
     b"proxy-connection", b"content-length", b"host", b"expect", b"x-mosn-try-timeout",
-    b"x-mosn-global-timeout",
+    b"x-mosn-global-timeout", b"tri-service-timeout",
 )  # fmt: skip
 """The names that matter here; those before Content-Length are for one hop only."""
 _CONNECTION = 1

@@ -14,7 +14,7 @@ REGULAR: Final = 0
 NO_TRAILER: Final = 1
 """Regular, but it means nothing in trailers (RFC 9110 §6.5.1)."""
 X_MOSN: Final = 2
-"""The name begins with ``x-mosn-``."""
+"""The name begins with ``x-mosn-``, or is that of Triple's timeout."""
 COOKIE: Final = 3
 HOST: Final = 4
 CONTENT_LENGTH: Final = 5
@@ -169,7 +169,9 @@ def kind_of_name(name: bytes) -> int:
     for index in range(len(name)):
         if not allowed[raw[index]]:
             return _BAD
-    return _X_MOSN if name.startswith(b"x-mosn-") else _REGULAR
+    if name.startswith(b"x-mosn-") or name == _TRI_TIMEOUT:
+        return _X_MOSN
+    return _REGULAR
 
 
 def kind_of_value(kind: int, raw: "bytes | bytearray", start: int, end: int) -> int:
@@ -248,6 +250,7 @@ _HOST_BYTES = _table(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:[]%"
 )
 _DIGITS = _table(b"0123456789")
+_TRI_TIMEOUT = b"tri-service-timeout"
 _KINDS = MappingProxyType({
     b":method": METHOD, b":scheme": SCHEME, b":authority": AUTHORITY, b":path": PATH,
     b":status": STATUS, b":protocol": PROTOCOL,
