@@ -49,6 +49,7 @@ cdef class Dubbo(RpcProtocol):
 cdef class DubboCodec(Codec):
     cdef bint _asked_two_way
     cdef int _asked_serialization
+    cdef bytes _asked_body
 
     @cython.locals(raw='const unsigned char *')
     cpdef Py_ssize_t measure(self, bytes data, Py_ssize_t at, Py_ssize_t available) except -2
@@ -64,6 +65,7 @@ cdef class DubboCodec(Codec):
         response=DubboResponse, start=bytes, status=int, text=bytes, what=bytes)
     cpdef list encode_response(self, ResponseHead head, bytes content, RpcRequest request)
     cpdef bytes heartbeat(self, long number)
+    @cython.locals(body=bytes)
     cpdef bytes heartbeat_reply(self)
     cpdef bytes goaway(self, long number)
 
@@ -78,7 +80,7 @@ cdef bytes _with_fields(DubboRequest request, bytes content)
 cdef bytes _rewritten(DubboRequest request, list fields)
 @cython.locals(
     reader=HessianReader, body=bytes, parts=list, start=Py_ssize_t, key=bytes, value=bytes,
-    text=bint)
+    text=bint, written=Py_ssize_t)
 cdef bytes _attachments(DubboRequest request, Py_ssize_t at, list fields, dict metadata)
 cdef void _enter_map(HessianReader reader)
 cdef bint _is_string(int code) noexcept
