@@ -82,6 +82,8 @@ setup(
             "initializedcheck": DEBUG,
             "cdivision": True,
             "binding": True,
+            # Nothing of the data plane is ever pickled, and each class pays 5 KB to be able to.
+            "auto_pickle": False,
         },
         nthreads=CORES,
         build_dir="build/c",

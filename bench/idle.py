@@ -15,12 +15,15 @@ from bench.field import Field, Runner
 from bench.load import run_load
 from bench.processes import BenchError
 from bench.rate import serve
-from bench.scenarios import IDLE_CONNECTIONS, SCENARIOS
+from bench.rpc import Holder, run_calls
+from bench.scenarios import HELD_CALLS, IDLE_CONNECTIONS, SCENARIOS
 from bench.target import Target
 
 _SETTLE_SECONDS = 1.0
 # Enough for 10,000 handshakes on a core that others use.
 _OPEN_SECONDS = 180.0
+# How long calls and heartbeats go on while the CPU time is taken.
+_HELD_SECONDS = 20.0
 # Descriptors that a process needs besides its connections.
 _SPARE_DESCRIPTORS = 500
 
@@ -30,7 +33,10 @@ def run_idle(field: Field) -> None:
     for runner in field.standing():
         with runner.attempt():
             serve(field, runner)
-            _measure(field, runner)
+            if field.scenario.rpc:
+                _measure_rpc(field, runner)
+            else:
+                _measure(field, runner)
         if runner.child is not None:
             field.fleet.stop(runner.child)
             runner.child = None
@@ -43,7 +49,7 @@ def _measure(field: Field, runner: Runner) -> None:
     run_load(replace(runner.target, scenario=load), field.connections, 1)
     time.sleep(_SETTLE_SECONDS)
     before = usage.memory(runner.tree())
-    count = affordable_connections()
+    count = affordable_connections(IDLE_CONNECTIONS)
     with _open_client(runner.target, count) as client:
         try:
             _expect(client, "ready")
@@ -67,10 +73,41 @@ def _measure(field: Field, runner: Runner) -> None:
     )
 
 
-def affordable_connections() -> int:
-    """As many as the scenario asks for, or what the limit of descriptors allows."""
+def _measure_rpc(field: Field, runner: Runner) -> None:
+    """The connections are not quite idle: heartbeats on each, and some calls on all together."""
+    run_calls(replace(runner.target, scenario=SCENARIOS["bolt-64"]), 64, 1)
+    time.sleep(_SETTLE_SECONDS)
+    before = usage.memory(runner.tree())
+    count = affordable_connections(field.connections)
+    with Holder(runner.target, count, HELD_CALLS) as holder:
+        holder.wait_until_open(_OPEN_SECONDS)
+        spent, began = usage.cpu_ns(runner.tree()), time.monotonic_ns()
+        time.sleep(_HELD_SECONDS)
+        spent, elapsed = usage.cpu_ns(runner.tree()) - spent, time.monotonic_ns() - began
+        after = usage.memory(runner.tree())
+        at_origin = usage.established(field.origin.back)
+        said = holder.finish()
+    if said["closed"]:
+        raise BenchError(f"{said['closed']} of {count} idle connections were closed")
+    runner.outcome.samples.append(
+        {
+            "connections": count,
+            "conn_bytes": (after.pss - before.pss) / count,
+            "conn_rss_bytes": (after.rss - before.rss) / count,
+            "before_mb": before.pss / 1e6,
+            "after_mb": after.pss / 1e6,
+            "origin_connections": at_origin,
+            "held_calls": said["done"] / said["seconds"],
+            "held_cpu_percent": 100 * spent / elapsed,
+        }
+    )
+
+
+def affordable_connections(wanted: int) -> int:
+    """As many as are wanted, or what the limit of descriptors allows: of this process, and so of
+    the proxy and of the client."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return min(IDLE_CONNECTIONS, limit - _SPARE_DESCRIPTORS)
+    return min(wanted, limit - _SPARE_DESCRIPTORS)
 
 
 def _open_client(target: Target, count: int) -> subprocess.Popen[str]:

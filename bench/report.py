@@ -40,6 +40,8 @@ COLUMNS = {
         Column("after_mb", "PSS MB with them", 1),
         Column("origin_connections", "connections to the origin"),
         Column("connections", "connections held"),
+        Column("held_calls", "calls/s meanwhile"),
+        Column("held_cpu_percent", "CPU % of a core meanwhile", 1),
     ),
     Kind.START: (
         Column("start_ms", "ms to the first reply", 1),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import time
 from pathlib import Path
 
 from bench.outcome import LoadReport
 from bench.processes import BenchError, Child, Command, Fleet
-from bench.scenarios import Scenario
+from bench.scenarios import HEARTBEAT_SECONDS, Scenario
 from bench.target import Target
 from bench.waiting import wait_for
 
@@ -49,6 +50,47 @@ def start_rpc_origin(
 def check_calls(target: Target) -> None:
     """Make calls for a moment; BenchError if a reply is wrong, or none comes."""
     run_calls(target, 1, 0.05)
+
+
+class Holder:
+    """A process that holds connections, makes calls on them and sends heartbeats."""
+
+    def __init__(self, target: Target, count: int, calls: float) -> None:
+        scenario = target.scenario
+        argv = [
+            str(program()), "hold", scenario.rpc, str(target.port), str(count), str(calls),
+            str(HEARTBEAT_SECONDS), str(scenario.body_bytes),
+        ]  # fmt: skip
+        self._process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    def __enter__(self) -> Holder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def wait_until_open(self, seconds: float) -> None:
+        """Return when all are open and have made a call; BenchError when they do not."""
+        if self._line(seconds) != "ready":
+            raise BenchError("the connections could not be opened")
+
+    def finish(self) -> dict[str, float]:
+        """End, and return what happened; BenchError if a reply was wrong."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        said: dict[str, float] = json.loads(self._line(10.0) or "{}")
+        if not said or said["errors"]:
+            raise BenchError(f"wrong or missing replies: {said}")
+        return said
+
+    def _line(self, seconds: float) -> str:
+        assert self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], seconds)[0]:
+            raise BenchError(f"rpcload said nothing for {seconds:.0f} s")
+        return self._process.stdout.readline().strip()
 
 
 def run_calls(target: Target, connections: int, seconds: float) -> LoadReport:

@@ -2,16 +2,22 @@
  *
  *   rpcload serve PROTOCOL PORT BODY_BYTES [ANOTHER_PORT]
  *   rpcload load PROTOCOL PORT CONNECTIONS IN_FLIGHT SECONDS BODY_BYTES
+ *   rpcload hold bolt PORT CONNECTIONS CALLS_A_SECOND HEARTBEAT_SECONDS BODY_BYTES
  *
  * `load` keeps IN_FLIGHT calls under way on each connection, checks that each reply has the id of a
  * call under way and the status and content that the origin gives, and prints one line of JSON.
- * The origin answers a call with its own content.  Times are from sending to receiving. */
+ * The origin answers a call with its own content.  Times are from sending to receiving.
+ *
+ * `hold` opens connections from several addresses of 127.0.0.0/8, says "ready" when each has made a
+ * call, and then makes so many calls a second, on one connection after the other, with a heartbeat
+ * on each every HEARTBEAT_SECONDS.  At the end of its standard input it prints one line of JSON. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +28,7 @@
 #include <unistd.h>
 
 enum { BOLT, DUBBO };
-enum { BUFFER = 1 << 18, BUCKETS = 100000 };
+enum { BUFFER = 1 << 18, BUCKETS = 100000, A_SOURCE = 20000 };
 
 typedef struct {
   int fd;
@@ -271,6 +277,131 @@ static uint64_t percentile(double share) {
   return BUCKETS;
 }
 
+/* A connection that is held: at most one call or heartbeat under way. */
+typedef struct {
+  int fd;
+  uint32_t id;
+  uint32_t wanted, have; /* bytes of the reply; wanted is 0 when there is none to come */
+  uint64_t started;
+} Held;
+
+static uint64_t closed_by_peer, heartbeats;
+
+static void ask(Held *held, const unsigned char *frame, size_t size, size_t reply) {
+  held->started = now_ns();
+  held->wanted = (uint32_t)reply;
+  held->have = 0;
+  /* What one idle connection sends fits into its socket's buffer. */
+  if (send(held->fd, frame, size, MSG_NOSIGNAL) != (ssize_t)size) errors++;
+}
+
+static void ask_call(Held *held) {
+  put(request + 5, ++held->id, 4);
+  ask(held, request, request_size, 20 + body_size);
+}
+
+static void ask_heartbeat(Held *held) {
+  unsigned char frame[22] = {1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 255, 255, 255, 255};
+  put(frame + 5, ++held->id, 4);
+  ask(held, frame, sizeof frame, 20);
+}
+
+static void hear(Held *held) {
+  static unsigned char in[BUFFER];
+  ssize_t count;
+  while ((count = recv(held->fd, in, sizeof in, 0)) > 0) {
+    if (held->have == 0 &&
+        (count < 20 || in[1] != 0 || get(in + 10, 2) != 0 || get(in + 5, 4) != held->id))
+      errors++;
+    held->have += (uint32_t)count;
+    if (held->have > held->wanted) errors++;
+    if (held->have < held->wanted) continue;
+    if (held->wanted == 20) {
+      heartbeats++;
+    } else {
+      uint64_t micros = (now_ns() - held->started) / 1000;
+      latency[micros < BUCKETS ? micros : BUCKETS - 1]++;
+      done++;
+    }
+    held->wanted = 0;
+  }
+  if (count == 0 || (count < 0 && errno != EAGAIN)) {
+    closed_by_peer++;
+    close(held->fd);
+    held->fd = -1;
+  }
+}
+
+static void hear_all(int epoll, int timeout) {
+  struct epoll_event events[256];
+  int count = epoll_wait(epoll, events, 256, timeout);
+  for (int i = 0; i < count; i++) hear(events[i].data.ptr);
+}
+
+/* The next of `count` that has nothing under way; NULL when all have. */
+static Held *next_free(Held *all, int count, int *at) {
+  for (int tries = 0; tries < count; tries++) {
+    Held *held = &all[*at = (*at + 1) % count];
+    if (held->fd >= 0 && held->wanted == 0) return held;
+  }
+  return NULL;
+}
+
+static int hold(int epoll, struct sockaddr_in address, int count, double rate, double pause) {
+  Held *all = calloc((size_t)count, sizeof *all);
+  if (all == NULL) die("calloc");
+  make_request();
+  for (int i = 0; i < count; i++) {
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0) die("socket");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    /* Processes that hold together differ in their last but one byte. */
+    struct sockaddr_in source = {.sin_family = AF_INET};
+    source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + ((uint32_t)(getpid() % 250 + 1) << 8) +
+                                   (uint32_t)(i / A_SOURCE));
+    if (bind(fd, (void *)&source, sizeof source) < 0) die("bind");
+    if (connect(fd, (void *)&address, sizeof address) < 0) die("connect");
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) die("fcntl");
+    all[i].fd = fd;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = &all[i]};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0) die("epoll_ctl");
+    ask_call(&all[i]);
+    hear_all(epoll, 0);
+  }
+  for (int tries = 0; done < (uint64_t)count && closed_by_peer + errors == 0; tries++) {
+    hear_all(epoll, 100);
+    if (tries > 300) return fprintf(stderr, "not every connection was answered\n"), 1;
+  }
+  printf("ready\n");
+  fflush(stdout);
+  memset(latency, 0, sizeof latency);
+  done = 0;
+  uint64_t begun = now_ns(), calls = 0, beats = 0, skipped = 0;
+  int caller = 0, beater = count / 2;
+  struct pollfd input = {.fd = 0, .events = POLLIN};
+  double elapsed = 0;
+  while (poll(&input, 1, 0) == 0) {
+    elapsed = (double)(now_ns() - begun) / 1e9;
+    for (; (double)calls < elapsed * rate; calls++) {
+      Held *held = next_free(all, count, &caller);
+      if (held == NULL) skipped++;
+      else ask_call(held);
+    }
+    for (; (double)beats < elapsed * count / pause; beats++) {
+      Held *held = &all[beater = (beater + 1) % count];
+      if (held->fd >= 0 && held->wanted == 0) ask_heartbeat(held);
+    }
+    hear_all(epoll, 1);
+  }
+  printf("{\"closed\": %lu, \"done\": %lu, \"heartbeats\": %lu, \"skipped\": %lu, "
+         "\"errors\": %lu, \"seconds\": %.3f, \"p50_us\": %lu, \"p99_us\": %lu}\n",
+         (unsigned long)closed_by_peer, (unsigned long)done, (unsigned long)heartbeats,
+         (unsigned long)skipped, (unsigned long)errors, elapsed, (unsigned long)percentile(0.5),
+         (unsigned long)percentile(0.99));
+  return errors != 0;
+}
+
 int main(int argc, char **argv) {
   if (argc < 4) return fprintf(stderr, "rpcload serve|load PROTOCOL PORT ...\n"), 2;
   int serving = strcmp(argv[1], "serve") == 0, epoll = epoll_create1(0);
@@ -294,6 +425,11 @@ int main(int argc, char **argv) {
   }
   if (argc < 8) return 2;
   int connections = atoi(argv[4]);
+  if (strcmp(argv[1], "hold") == 0) {
+    body_size = (size_t)atoi(argv[7]);
+    if (body_size > 60000 || connections < 1) return 2;
+    return hold(epoll, address, connections, atof(argv[5]), atof(argv[6]));
+  }
   in_flight = atoi(argv[5]);
   double seconds = atof(argv[6]);
   body_size = (size_t)atoi(argv[7]);

@@ -13,6 +13,9 @@ RPC_BYTES = 1024
 FEW_ROUTES = 10
 MANY_ROUTES = 10_000
 IDLE_CONNECTIONS = 10_000
+HELD_CONNECTIONS = 100_000
+HELD_CALLS = 1000
+HEARTBEAT_SECONDS = 15
 HANDSHAKES_AT_ONCE = 8
 STREAMS_AT_ONCE = 16
 
@@ -192,6 +195,24 @@ SCENARIOS: dict[str, Scenario] = {
             baseline="mosn",
             rpc="dubbo",
             in_flight=8,
+        ),
+        Scenario(
+            "dubbo-64",
+            "Dubbo, 1 KB bodies, 64 connections with a call under way",
+            body_bytes=RPC_BYTES,
+            connections=64,
+            baseline="mosn",
+            rpc="dubbo",
+        ),
+        Scenario(
+            "bolt-idle",
+            f"bolt connections with a heartbeat every {HEARTBEAT_SECONDS} s, up to "
+            f"{HELD_CONNECTIONS:,}, and {HELD_CALLS:,} calls a second on all together",
+            Kind.IDLE,
+            body_bytes=RPC_BYTES,
+            connections=HELD_CONNECTIONS,
+            baseline="mosn",
+            rpc="bolt",
         ),
         Scenario("idle", f"{IDLE_CONNECTIONS:,} idle keep-alive connections", Kind.IDLE),
         Scenario(

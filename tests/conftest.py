@@ -23,15 +23,18 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture
 def pymosn() -> Iterator[Callable[..., Proxy]]:
-    """Return what starts a pymosn: ``pymosn(config, *flags) -> Proxy``; all end with the test."""
+    """Return what starts a pymosn: ``pymosn(config, *flags) -> Proxy``; all end with the test.
+
+    Options are those of ``Proxy``.
+    """
     started: list[tuple[Proxy | None, Path]] = []
 
-    def start(config: Mapping[str, Any], *flags: str) -> Proxy:
+    def start(config: Mapping[str, Any], *flags: str, **options: Any) -> Proxy:
         path = Path(tempfile.mkdtemp(prefix="pymosn-"))
         started.append((None, path))
         proxy = Proxy.__new__(Proxy)
         started[-1] = (proxy, path)
-        Proxy.__init__(proxy, path, config, *flags)
+        Proxy.__init__(proxy, path, config, *flags, **options)
         return proxy
 
     yield start

@@ -25,10 +25,10 @@ from pymosn.observe.metrics import (
     GRPC_METHOD,
     ClusterStats,
     DownstreamStats,
-    Slots,
     TlsStats,
     UpstreamStats,
 )
+from pymosn.observe.slots import Slots
 from pymosn.protocol.http2.options import Http2Options
 from pymosn.protocol.xprotocol.custom import CustomProtocol, Protocol
 from pymosn.protocol.xprotocol.frame import FrameLimits, RpcProtocol
@@ -40,7 +40,7 @@ from pymosn.router.table import ReadFilterConfig, RouteTable
 from pymosn.stream.http1_client import Http1Pool
 from pymosn.stream.http2_client import Http2Pool
 from pymosn.stream.negotiated import NegotiatedPool
-from pymosn.stream.options import RpcOptions, ServerOptions
+from pymosn.stream.options import RpcClientOptions, RpcOptions, ServerOptions
 from pymosn.stream.pool import NEGOTIATED, ConnectionPool, Limits, PoolOptions
 from pymosn.upstream.balancer import BALANCERS, Random
 from pymosn.upstream.cluster import UpstreamCluster
@@ -409,6 +409,7 @@ class Runtime:
             cluster.idle_timeout,
             cluster.max_requests_per_connection,
             cluster.mark,
+            rpc=_rpc_client(cluster.rpc),
         )
         built = []
         for host in hosts:
@@ -531,7 +532,7 @@ class Runtime:
         service.access_logs = plan.access_logs[listener.name]
         acceptor = service.acceptor
         acceptor.listener = listener
-        acceptor.limit(stats, listener.max_connections, is_unix(listener.address))
+        acceptor.limit(stats, listener.max_connections)
         acceptor.secure(plan.tls[listener.name])
         if isinstance(acceptor, HttpAcceptor):
             self._configure_http(service, acceptor, listener, plan, stats)
@@ -563,7 +564,7 @@ class Runtime:
         fallback: TcpAcceptor | None = None
         if settings.fallback and len(listener.filters) > 1:
             fallback = acceptor.fallback or TcpAcceptor(self.reactor, self.ids, listener)
-            fallback.limit(stats, 0, is_unix(listener.address))
+            fallback.limit(stats, 0)
             self._configure_tcp(service, fallback, listener)
         acceptor.configure(
             ServerOptions(
@@ -617,6 +618,7 @@ def _same_transport(old: model.Cluster, new: model.Cluster) -> bool:
         and old.idle_timeout == new.idle_timeout
         and old.max_requests_per_connection == new.max_requests_per_connection
         and old.mark == new.mark
+        and old.rpc == new.rpc
         and old.tls == new.tls
     )
 
@@ -641,6 +643,13 @@ def _rpc_server(options: model.RpcOptions) -> RpcOptions:
     return RpcOptions(
         FrameLimits(options.max_frame_bytes, options.max_header_bytes, options.max_headers),
         options.max_in_flight, options.goaway,
+    )
+
+
+def _rpc_client(options: model.RpcHostOptions) -> RpcClientOptions:
+    return RpcClientOptions(
+        FrameLimits(options.max_frame_bytes, options.max_header_bytes, options.max_headers),
+        options.heartbeat_interval, options.heartbeat_timeout, options.idle_timeout,
     )
 
 

@@ -23,8 +23,9 @@ from pymosn.lifecycle.sockets import ListeningSockets, key
 from pymosn.network.reactor import Reactor
 from pymosn.observe.counted import CountedSets
 from pymosn.observe.log import ErrorLog, describe_exception
-from pymosn.observe.metrics import Slots, SlotTable
+from pymosn.observe.metrics import SlotTable
 from pymosn.observe.sinks import Metrics
+from pymosn.observe.slots import Slots
 from pymosn.runtime import Runtime
 from pymosn.snapshot import Snapshot
 

@@ -267,6 +267,21 @@ class Balancer(Struct, frozen=True):
     config: dict[str, Any] = field(default_factory=dict)
 
 
+class RpcHostOptions(Struct, frozen=True):
+    """Limits and manners of the client side of RPC protocols (spec §7.5)."""
+
+    max_frame_bytes: int = 16777216
+    """Beyond: the connection is closed."""
+    max_header_bytes: int = 65536
+    """The header map of a frame."""
+    max_headers: int = 1000
+    heartbeat_interval: float = 0.0
+    """Seconds of silence before a heartbeat; 0: 15, then more and more up to 90."""
+    heartbeat_timeout: float = 1.0
+    idle_timeout: float = 0.0
+    """Seconds without a call that a connection is kept; 0 means for ever."""
+
+
 class Cluster(Struct, frozen=True):
     """A set of equivalent hosts and how they are reached."""
 
@@ -276,11 +291,12 @@ class Cluster(Struct, frozen=True):
     limits: Limits = Limits()
     connect_timeout: float = 10.0
     idle_timeout: float = 60.0
-    """Seconds an unused upstream connection is kept; 0 means for ever."""
+    """Seconds an unused upstream connection of HTTP is kept; 0 means for ever."""
     max_requests_per_connection: int = 0
     """0 means unlimited."""
     mark: int = 0
     """SO_MARK; 0 means none."""
+    rpc: RpcHostOptions = RpcHostOptions()
     tls: TlsClient | None = None
     """Not for hosts with ``tls_disable``, nor for Unix sockets."""
     stats_slot: int = 0

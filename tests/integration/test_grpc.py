@@ -21,10 +21,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from pymosn import snapshot as model
+from pymosn.stream.pool import NEGOTIATED
 from tests.integration.test_http2_peers import free_port
 from tests.support.golang import program
 from tests.support.grpc_server import OPTIONS, GrpcServer
 from tests.support.h2_stub import DATA, GRPC_HEAD, HEADERS, RESET, H2Stub, frame
+from tests.support.tls import Authority
 from tests.support.wire import PATIENCE, Proxy, eventually, running, snapshot
 
 MEGABYTE = 1 << 20
@@ -68,6 +70,49 @@ def through(
 
 def unary(channel: grpc.Channel, method: str = "Unary") -> Any:
     return channel.unary_unary(f"/test.Echo/{method}")
+
+
+# -- TLS -------------------------------------------------------------------------------------------
+
+
+def test_tls_on_both_sides() -> None:
+    """ALPN says what is spoken, on both connections; certificates are verified on both."""
+    authority = Authority()
+    issued = authority.issue("localhost")
+    pair = (issued.key.encode(), issued.chain.encode())
+    settings: dict[str, Any] = {
+        "proxy": {"protocols": ["Http1", "Http2"], "upstream_protocol": NEGOTIATED},
+        "listener": {
+            "tls": model.TlsServer([authority.context("localhost", alpn=["h2", "http/1.1"])])
+        },
+        "cluster": {
+            "tls": model.TlsClient(
+                model.TlsContext(ca=authority.pem, verify="full", alpn=["h2", "http/1.1"]),
+                server_name="localhost",
+            )
+        },
+    }
+    trusted = grpc.ssl_channel_credentials(authority.pem.encode())
+    with (
+        GrpcServer(grpc.ssl_server_credentials([pair])) as server,
+        running(snapshot([server.address], **settings)) as proxy,
+    ):
+        address = f"localhost:{proxy.port}"
+        with grpc.secure_channel(address, trusted, options=OPTIONS) as channel:
+            assert unary(channel)(b"hello", timeout=10) == b"hello"
+            large = bytes(range(256)) * 40_000
+            assert unary(channel)(large, timeout=30) == large
+            answers = channel.unary_stream("/test.Echo/Download")(b"1000 2000", timeout=30)
+            assert [len(answer) for answer in answers] == [2000] * 1000
+            with pytest.raises(grpc.RpcError) as told:
+                unary(channel, "Fail")(b"5 not here", timeout=10)
+            assert told.value.code() is grpc.StatusCode.NOT_FOUND
+        # Who speaks no TLS, or trusts somebody else, gets nowhere.
+        strange = grpc.ssl_channel_credentials(Authority().pem.encode())
+        for channel in (grpc.insecure_channel(address), grpc.secure_channel(address, strange)):
+            with channel, pytest.raises(grpc.RpcError) as told:
+                unary(channel)(b"hello", timeout=5)
+            assert told.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 # -- kinds of calls --------------------------------------------------------------------------------

@@ -25,17 +25,11 @@ from pymosn.snapshot import (
     WeightedCluster,
 )
 from tests.support.runtime import RunningRuntime, asynchronous
-from tests.support.tls import Authority
 
 NAME = "localhost"
 BIG = 6 << 20
 TCP = TcpProxy(cluster="c")
 HTTP = HttpProxy(router="r")
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
 
 
 def http_routes():

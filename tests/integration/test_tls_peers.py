@@ -4,97 +4,29 @@ import datetime
 import json
 import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from pymosn.lifecycle.secrets import KEPT_KEYS
 from pymosn.snapshot import Certificate
 from tests.conftest import free_port
 from tests.support.configs import cluster, http_config, http_listener, router, tcp_listener
 from tests.support.process import run, wait_until
-from tests.support.tls import Authority
-
-NAME = "localhost"
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
-
-
-@pytest.fixture
-def files(directory: Path, authority: Authority) -> Path:
-    """Return a directory with ``ca.pem``, and certificates ``ecdsa`` and ``rsa`` for localhost."""
-    (directory / "ca.pem").write_text(authority.pem)
-    for kind in ("ECDSA", "RSA"):
-        certificate = authority.issue(NAME, "127.0.0.1", key_type=kind)
-        authority.write(directory, kind.lower(), certificate)
-    return directory
-
-
-def program(name: str) -> str:
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
-def context(files: Path, name: str = "ecdsa", **settings: object) -> dict[str, object]:
-    """Return a listener's TLS context."""
-    return {
-        "status": True,
-        "cert_chain": str(files / f"{name}.crt"),
-        "private_key": str(files / f"{name}.key"),
-        **settings,
-    }
-
-
-def secured(origin: str, *contexts: dict[str, object], workers: int = 1, **listener: object):
-    """Return a configuration whose listener ``web`` speaks TLS."""
-    config = http_config(origin, workers=workers)
-    web = config["servers"][0]["listeners"][0]
-    web["filter_chains"][0]["tls_context_set"] = list(contexts)
-    web.update(listener)
-    return config
-
-
-def curl(files: Path, address: str, *arguments: str, name: str = NAME, path: str = "/"):
-    """Ask for a path; returns status, HTTP version and body."""
-    port = address.rpartition(":")[2]
-    done = subprocess.run(
-        [program("curl"), "-s", "--max-time", "10", "--cacert", str(files / "ca.pem"),
-         "--resolve", f"{name}:{port}:127.0.0.1",
-         "-w", "\n%{http_code} %{http_version} %{errormsg}", *arguments, f"https://{name}:{port}{path}"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    body, _, last = done.stdout.rpartition("\n")
-    status, version, *error = last.split(" ", 2)
-    return int(status), version, body, "".join(error)
-
-
-def openssl(address: str, *arguments: str, send: str = "", wait: float = 0.5) -> str:
-    """Talk with ``openssl s_client``; returns everything that it says."""
-    process = subprocess.Popen(
-        [program("openssl"), "s_client", "-connect", address, *arguments],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert process.stdin is not None
-    time.sleep(wait)
-    if send:
-        process.stdin.write(send)
-        process.stdin.flush()
-        time.sleep(wait)
-    try:
-        return process.communicate(timeout=10)[0]
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-
+from tests.support.secured import (
+    NAME,
+    answers,
+    context,
+    curl,
+    openssl,
+    program,
+    secured,
+)
 
 GET = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
@@ -137,6 +69,59 @@ def test_tickets_are_good_at_every_worker(pymosn, origin, files) -> None:
     wait_until(lambda: len(proxy.workers) == 2)
     for _ in range(4):
         assert "\nReused, " in openssl(proxy.address, "-sess_in", session, wait=0.1)
+
+
+class Resuming:
+    """A client that offers its session."""
+
+    def __init__(self, files: Path, address: str, version: ssl.TLSVersion) -> None:
+        self.address = address
+        self.context = ssl.create_default_context(cafile=str(files / "ca.pem"))
+        self.context.minimum_version = self.context.maximum_version = version
+        self.session: ssl.SSLSession | None = None
+
+    def ask(self, *, keep: bool) -> bool:
+        """Get an answer on a new connection; says whether the session was resumed.
+
+        ``keep``: take the session of this connection for the next ones.
+        """
+        host, port = self.address.split(":")
+        with (
+            socket.create_connection((host, int(port)), timeout=10) as plain,
+            self.context.wrap_socket(plain, server_hostname=NAME, session=self.session) as secure,
+        ):
+            secure.sendall(GET.encode())
+            assert b"200 OK" in secure.recv(4096)
+            if keep:
+                self.session = secure.session
+            return bool(secure.session_reused)
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_ticket_keys_are_rotated(pymosn, origin, files, version) -> None:
+    """A ticket is good at every worker for as long as its key is kept; then there is a full
+    handshake, and nothing else."""
+    asked = files / "rotate"
+    proxy = pymosn(
+        secured(origin.address, context(files), workers=2),
+        module="tests.support.rotating", variables={"ROTATE": str(asked)},
+    )  # fmt: skip
+    client = Resuming(files, proxy.address, ssl.TLSVersion[version])
+
+    def rotate() -> None:
+        asked.touch()
+        wait_until(lambda: not asked.exists())
+        time.sleep(0.3)  # until the workers have it
+
+    assert not client.ask(keep=True)
+    for rotations in range(KEPT_KEYS):
+        # So many that in all likelihood both workers have some.
+        assert [client.ask(keep=False) for _ in range(8)] == [True] * 8, rotations
+        rotate()
+    assert [client.ask(keep=False) for _ in range(8)] == [False] * 8
+    # A fresh one replaces it.
+    client.ask(keep=True)
+    assert [client.ask(keep=True) for _ in range(8)] == [True] * 8
 
 
 def test_renegotiation_is_refused(pymosn, origin, files) -> None:
@@ -280,6 +265,54 @@ def test_certificates_are_replaced(pymosn, origin, authority, files, how) -> Non
     assert kept.serial() == before
 
 
+def test_no_request_fails_while_certificates_change(pymosn, origin, authority, files) -> None:
+    """Neither by the watch nor by a reload, on new connections and on kept ones."""
+    config = secured(origin.address, context(files), workers=2)
+    proxy = pymosn(config)
+    stop = threading.Event()
+    serials: set[str] = set()
+    counts = [0, 0, 0, 0]
+    failures: list[Exception] = []
+
+    def ask(number: int, once: bool) -> None:
+        try:
+            kept = Kept(files, proxy.address)
+            while not stop.is_set():
+                assert b"200 OK" in kept.get()
+                counts[number] += 1
+                if once:
+                    serials.add(kept.serial())
+                    kept.socket.close()
+                    kept = Kept(files, proxy.address)
+            kept.socket.close()
+        except Exception as error:
+            failures.append(error)
+
+    clients = [threading.Thread(target=ask, args=(n, n % 2 == 0)) for n in range(4)]
+    for client in clients:
+        client.start()
+    try:
+        for turn in range(3):
+            replace(files, "ecdsa", authority.issue(NAME))
+            # The configuration changes as well, so that the reload has something to do.
+            config["servers"][0]["listeners"][0]["access_logs"] = [
+                {"log_path": str(files / f"{turn}.log")}
+            ]
+            proxy.write(config)
+            assert proxy.reload().returncode == 0
+            time.sleep(0.2)
+        replace(files, "ecdsa", authority.issue(NAME))
+        known = len(serials)
+        wait_until(lambda: len(serials) > known or failures)
+    finally:
+        stop.set()
+        for client in clients:
+            client.join(15)
+    assert failures == []
+    assert len(serials) >= 4
+    assert min(counts) > 10
+
+
 def test_broken_files_change_nothing(pymosn, origin, authority, files) -> None:
     proxy = pymosn(secured(origin.address, context(files)))
     before = Kept(files, proxy.address).serial()
@@ -392,14 +425,6 @@ class Nginx:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
-
-
-def answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def read_head(sock: socket.socket) -> bytes:
 
 def unread(sock: socket.socket) -> int:
     """Return how many bytes the other end, on this machine, has not read."""
-    ends = ["%04X" % name[1] for name in (sock.getpeername(), sock.getsockname())]
+    ends = [f"{name[1]:04X}" for name in (sock.getpeername(), sock.getsockname())]
     for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
         _, local, remote, _, queues, *_ = line.split()
         if [local.rpartition(":")[2], remote.rpartition(":")[2]] == ends:

@@ -95,7 +95,7 @@ def _tapped(command: Callable[[int], list[str]]) -> Iterator[Tap]:
 
 
 def _java() -> None:
-    with java.Provider(free_port(), free_port()) as provider, java.Consumer() as consumer:
+    with java.Provider(free_port) as provider, java.Consumer() as consumer:
         for framework in ("sofa", "dubbo", "dubbo-fastjson2"):
             address = provider.sofa if framework == "sofa" else provider.dubbo
             with Tap(address) as tap:
@@ -105,6 +105,14 @@ def _java() -> None:
                 time.sleep(2.0)
                 consumer.close(framework, tap.port)
                 _record(f"{framework}-java", "bolt" if framework == "sofa" else "dubbo", tap)
+
+
+        for crc in ("", "-crc"):
+            with Tap(provider.bolt2) as tap:
+                for question in ("hello x", "noted", "fail why", "note it"):
+                    consumer.call(f"bolt2{crc}", tap.port, question)
+                time.sleep(1.2)
+                _record(f"bolt2{crc}-java", "bolt", tap)
 
 
 def _go() -> None:

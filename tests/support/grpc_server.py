@@ -27,8 +27,10 @@ class GrpcServer:
     fails as often as it is told before it answers; ``Wait`` never answers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
+        """``credentials``: speak TLS."""
         self.port = 0
+        self._credentials = credentials
         self.cancelled = 0
         """Calls that ended because the client left or the deadline passed."""
         self.waiting = 0
@@ -91,7 +93,11 @@ class GrpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(checks, server)
         names = (health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
-        self.port = server.add_insecure_port(f"127.0.0.1:{self.port}")
+        address = f"127.0.0.1:{self.port}"
+        if self._credentials is None:
+            self.port = server.add_insecure_port(address)
+        else:
+            self.port = server.add_secure_port(address, self._credentials)
         await server.start()
 
     async def _restart(self) -> None:

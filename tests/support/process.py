@@ -18,9 +18,9 @@ SOURCE = Path(__file__).parents[2] / "src"
 START_TIMEOUT = 15.0
 
 
-def command(*arguments: str) -> list[str]:
-    """Return the command line of ``pymosn``."""
-    return [sys.executable, "-m", "pymosn", *arguments]
+def command(*arguments: str, module: str = "pymosn") -> list[str]:
+    """Return the command line of ``pymosn``, or of a module that is it with a difference."""
+    return [sys.executable, "-m", module, *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -44,7 +44,14 @@ def run(*arguments: str, timeout: float = 60) -> "subprocess.CompletedProcess[st
 class Proxy:
     """One pymosn started with ``pymosn start`` in a directory of its own."""
 
-    def __init__(self, directory: Path, config: Mapping[str, Any], *arguments: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        config: Mapping[str, Any],
+        *arguments: str,
+        module: str = "pymosn",
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         """Start it and wait until it is ready; ports 0 are picked by the kernel.
 
         What the configuration does not say is added: the admin API on a free port and a log file
@@ -58,10 +65,10 @@ class Proxy:
         self.write(config)
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                command("start", "-c", str(self.file), *arguments),
+                command("start", "-c", str(self.file), *arguments, module=module),
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=environment(),
+                env={**environment(), **(variables or {})},
                 start_new_session=True,
             )
         wait_until(self._is_ready, START_TIMEOUT, self.logs)

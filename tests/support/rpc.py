@@ -4,6 +4,7 @@ Nothing here uses the codecs under test.
 """
 
 import socket
+import ssl
 import struct
 import threading
 import zlib
@@ -111,9 +112,8 @@ class BoltFrame:
 
 def bolt_size(data: bytes) -> int:
     """Return how many bytes the first frame in ``data`` takes, 0 when that is not known yet."""
-    if len(data) < 24:
-        if len(data) < 20 or data[1 + data[0] - 1] != 0:
-            return 0
+    if len(data) < 3:
+        return 0
     shift = data[0] - 1
     at = (12 if data[1 + shift] == 0 else 14) + 2 * shift
     if len(data) < at + 8:
@@ -163,8 +163,17 @@ class Frames:
 class RpcClient:
     """A connection of a client."""
 
-    def __init__(self, port: int, size: Callable[[bytes], int] = bolt_size) -> None:
+    def __init__(
+        self,
+        port: int,
+        size: Callable[[bytes], int] = bolt_size,
+        tls: ssl.SSLContext | None = None,
+        name: str = "",
+    ) -> None:
+        """``tls`` and the ``name`` that the certificate must have: TLS."""
         self.sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        if tls is not None:
+            self.sock = tls.wrap_socket(self.sock, server_hostname=name)
         self.frames = Frames(self.sock, size)
 
     def __enter__(self) -> "RpcClient":
@@ -230,8 +239,10 @@ class RpcServer:
         self,
         respond: Callable[[bytes], list[bytes] | None] = bolt_echo,
         size: Callable[[bytes], int] = bolt_size,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """``respond`` returns None to close the connection."""
+        self.tls = tls
         self.respond = respond
         self.size = size
         self.frames: list[bytes] = []
@@ -266,9 +277,12 @@ class RpcServer:
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
-        frames = Frames(sock, self.size)
-        sock.settimeout(None)
+        sock.settimeout(PATIENCE)
         try:
+            if self.tls is not None:
+                sock = self.tls.wrap_socket(sock, server_side=True)
+            frames = Frames(sock, self.size)
+            sock.settimeout(None)
             while True:
                 frame = frames.next()
                 self.frames.append(frame)

@@ -19,9 +19,9 @@ from pymosn.observe.metrics import (
     TLS,
     UPSTREAM_CLUSTER,
     UPSTREAM_HOST,
-    Slots,
     SlotTable,
 )
+from pymosn.observe.slots import Slots
 from pymosn.runtime import Runtime
 from pymosn.snapshot import (
     Cluster,

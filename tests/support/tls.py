@@ -10,7 +10,8 @@ import trustme
 from pymosn import snapshot
 from pymosn.network.reactor import Reactor
 from pymosn.network.tls import TicketKeys, TlsBuffers, TlsClient, TlsContext, TlsServer, TlsSession
-from pymosn.observe.metrics import TLS, Slots, SlotTable, TlsStats
+from pymosn.observe.metrics import TLS, SlotTable, TlsStats
+from pymosn.observe.slots import Slots
 
 DONE = 1
 EAGAIN = 11

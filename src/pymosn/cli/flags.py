@@ -223,6 +223,14 @@ COMMANDS: Final = (
 )
 
 
+class _Formatter(argparse.HelpFormatter):
+    """argparse makes one even when it shows no help, and to find out how wide a terminal is it
+    would load the libraries of three compression formats."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_WIDTH)
+
+
 class _Parser(argparse.ArgumentParser):
     """Reports mistakes in one line."""
 
@@ -232,7 +240,9 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(command: Command) -> argparse.ArgumentParser:
     """Return the parser of one command."""
-    made = _Parser(prog=command.name, add_help=False, allow_abbrev=False)
+    made = _Parser(
+        prog=command.name, add_help=False, allow_abbrev=False, formatter_class=_Formatter
+    )
     made.add_argument("-h", "--help", action="store_true")
     for flag in command.flags:
         options: dict[str, Any] = {}

@@ -13,6 +13,8 @@ from pymosn.observe.metrics import UPSTREAM_CLUSTER, UPSTREAM_HOST, SlotTable
 
 MIN_WEIGHT: Final = 1
 MAX_WEIGHT: Final = 128
+DEFAULT_IDLE_TIMEOUT: Final = 60.0
+"""Seconds an unused connection of HTTP is kept."""
 
 Resolved = Mapping[str, Sequence[str]]
 
@@ -56,6 +58,7 @@ class ClusterCompiler:
         connect_timeout = cluster.connect_timeout.seconds
         if connect_timeout <= 0:
             connect_timeout = 10.0
+        idle = cluster.idle_timeout
         needs_tls = self.can.cluster_needs_tls(cluster, manager)
         context, key = client_context(cluster, manager)
         return snapshot.Cluster(
@@ -64,9 +67,10 @@ class ClusterCompiler:
             balancer=self._balancer(cluster),
             limits=self._limits(cluster),
             connect_timeout=connect_timeout,
-            idle_timeout=max(0.0, cluster.idle_timeout.seconds),
+            idle_timeout=DEFAULT_IDLE_TIMEOUT if idle is None else max(0.0, idle.seconds),
             max_requests_per_connection=cluster.max_request_per_conn,
             mark=cluster.mark,
+            rpc=_rpc(cluster),
             tls=self.tls.client(context, cluster.name, f"{path}.{key}") if self.can.tls else None,
             stats_slot=self.slots.slot(UPSTREAM_CLUSTER, cluster=cluster.name),
         )
@@ -143,6 +147,20 @@ class ClusterCompiler:
             requests=worker_share(breaker.max_requests, self.workers),
             retries=worker_share(breaker.max_retries, self.workers),
         )
+
+
+def _rpc(cluster: model.Cluster) -> snapshot.RpcHostOptions:
+    limits = cluster.rpc or model.RpcHostConfig()
+    keepalive = cluster.keepalive or model.Keepalive()
+    idle = cluster.idle_timeout
+    return snapshot.RpcHostOptions(
+        max_frame_bytes=int(limits.max_frame_size) or 16 << 20,
+        max_header_bytes=int(limits.max_header_size) or 65536,
+        max_headers=limits.max_headers or 1000,
+        heartbeat_interval=max(0.0, keepalive.interval.seconds),
+        heartbeat_timeout=keepalive.timeout.seconds if keepalive.timeout > 0 else 1.0,
+        idle_timeout=0.0 if idle is None else max(0.0, idle.seconds),
+    )
 
 
 def is_name(address: str) -> bool:

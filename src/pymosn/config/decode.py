@@ -8,7 +8,6 @@ A struct whose class has ``config_types`` keeps a typed ``config``: the class is
 of the key ``type``.
 """
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
@@ -38,6 +37,8 @@ class _Shape:
         return self.exact.get(key) or self.folded.get(key.casefold())
 
     def suggestion(self, key: str) -> str:
+        import difflib  # noqa: PLC0415  only a mistake needs it
+
         near = difflib.get_close_matches(key.casefold(), list(self.folded), n=1, cutoff=0.6)
         return f'; did you mean "{self.folded[near[0]].encode_name}"?' if near else ""
 

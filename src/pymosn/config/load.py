@@ -5,7 +5,7 @@ into their directories.  Raises ``ConfigError`` and nothing else.
 """
 
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
@@ -13,8 +13,6 @@ from pymosn.config import model
 from pymosn.config.decode import Decoder
 from pymosn.config.document import parse, read_bytes
 from pymosn.config.review import review
-from pymosn.config.short import expand_short, is_short
-from pymosn.config.short_model import ShortConfig
 from pymosn.config.source import Finding, Origin, Source
 from pymosn.config.support import Capabilities, inactive_parts
 from pymosn.errors import ConfigError
@@ -73,7 +71,10 @@ def parse_config(
     if not isinstance(document, dict):
         raise source.error("$", "is not a configuration", found=document, expected="an object")
     try:
-        if is_short(document):
+        if _is_short(document):
+            from pymosn.config.short import expand_short  # noqa: PLC0415  a megabyte
+            from pymosn.config.short_model import ShortConfig  # noqa: PLC0415
+
             config = expand_short(decoder.decode(ShortConfig, document, "$"), source)
         else:
             config = decoder.decode(model.MosnConfig, document, "$")
@@ -91,10 +92,20 @@ def from_command_line(
     capabilities: Capabilities | None = None,
 ) -> LoadedConfig:
     """Return the configuration of ``pymosn proxy LISTEN TARGET...``."""
+    from pymosn.config.short import expand_short  # noqa: PLC0415  a megabyte
+    from pymosn.config.short_model import ShortConfig  # noqa: PLC0415
+
     source = Source(file="command line")
     short = ShortConfig(listen=listen, tcp=targets if tcp else None, to=None if tcp else targets)
     config = expand_short(short, source)
     return _examined(config, source, [], capabilities)
+
+
+def _is_short(document: dict[str, Any]) -> bool:
+    """Whether a file is in the short form."""
+    keys = {key.lower() for key in document}
+    mosn = {"servers", "cluster_manager", "static_resources", "dynamic_resources"}
+    return not keys & mosn and bool(keys & {"listen", "listeners", "clusters", "routes"})
 
 
 def _examined(

@@ -9,7 +9,6 @@ such a pattern.
 
 import re
 import sys
-import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator
 from types import MappingProxyType
@@ -183,6 +182,8 @@ class _Translator:
         if match is None or _CATEGORY.fullmatch(name) is None:
             raise ValueError(f"Unicode class {name or self.pattern[self.at :]!r} is not supported")
         self.at += 1 + len(match[0])
+        import unicodedata  # noqa: PLC0415  a megabyte, and rarely used
+
         ranges = _ranges(
             code for code in range(_LAST + 1) if unicodedata.category(chr(code)).startswith(name)
         )

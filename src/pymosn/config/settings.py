@@ -6,7 +6,6 @@ runtime directory or the one for temporary files; never to a fixed place in some
 """
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -277,4 +276,6 @@ def _runtime_directory(environment: Mapping[str, str]) -> str:
     given = environment.get("XDG_RUNTIME_DIR", "")
     if given and _can_write(Path(given)):
         return f"{given}/pymosn"
-    return f"{tempfile.gettempdir()}/pymosn-{os.getuid()}"
+    given = environment.get("TMPDIR", "")
+    beside = given if given and _can_write(Path(given)) else "/tmp"
+    return f"{beside}/pymosn-{os.getuid()}"

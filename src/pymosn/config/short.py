@@ -21,13 +21,6 @@ from pymosn.config.short_targets import TargetTable, tls_context
 from pymosn.config.source import Origin, Source
 
 
-def is_short(document: dict[str, Any]) -> bool:
-    """Whether a file is in the short form."""
-    keys = {key.lower() for key in document}
-    mosn = {"servers", "cluster_manager", "static_resources", "dynamic_resources"}
-    return not keys & mosn and bool(keys & {"listen", "listeners", "clusters", "routes"})
-
-
 def expand_short(config: ShortConfig, source: Source) -> model.MosnConfig:
     """Return the model that a file in the short form stands for."""
     targets = TargetTable(source)

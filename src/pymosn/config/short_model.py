@@ -283,8 +283,9 @@ class ShortCluster(Section):
     differ."""
     connect_timeout: Duration = Duration.of(10)
     """Time to connect."""
-    idle_timeout: Duration = Duration.of(60)
-    """An unused connection is closed after so long; 0: never."""
+    idle_timeout: Duration | None = None
+    """An unused connection is closed after so long; 0: never. Default: 60 s, and never for RPC
+    protocols."""
     max_requests_per_connection: Uint = 0
     """A connection is replaced after so many requests; 0: never."""
     limits: ShortLimits | None = None

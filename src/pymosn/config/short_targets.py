@@ -1,6 +1,5 @@
 """The short form's clusters, and the addresses that stand where a cluster's name could."""
 
-import difflib
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
@@ -56,6 +55,8 @@ class TargetTable:
         if target in self.clusters:
             return target
         if not looks_like_address(target):
+            import difflib  # noqa: PLC0415  only a mistake needs it
+
             near = difflib.get_close_matches(target, list(self.clusters), n=1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             raise self.source.error(

@@ -31,10 +31,10 @@ DEFAULT_BALANCER: Final = "LB_ROUNDROBIN"
 class Capabilities(Struct, frozen=True, kw_only=True):
     """What the running program can do; grows as parts of it are written."""
 
-    protocols: frozenset[str] = frozenset(PROTOCOLS[:-1])
+    protocols: Collection[str] = frozenset(PROTOCOLS[:-1])
     """Names; ``module:Class`` is always taken."""
     network_filters: frozenset[str] = frozenset({"proxy", "tcp_proxy"})
-    stream_filters: frozenset[str] = frozenset()
+    stream_filters: Collection[str] = frozenset()
     """Registered names; ``module:Class`` is always taken."""
     balancers: frozenset[str] = frozenset(
         {"LB_RANDOM", "LB_ROUNDROBIN", "LB_WEIGHTED_ROUNDROBIN", "LB_LEAST_REQUEST"}
@@ -63,7 +63,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
         for name in protocol_names(proxy):
             known: tuple[str, ...] = (name,)
             if name == "Auto":
-                known = (*PROTOCOLS[:-1], *sorted(self.protocols.difference(PROTOCOLS)))
+                known = (*PROTOCOLS[:-1], *sorted(set(self.protocols).difference(PROTOCOLS)))
             names.extend(n for n in known if self.has_protocol(n) and n not in names)
         return names
 
@@ -118,13 +118,15 @@ def upstream_protocol(source: Source, text: str, path: str, spoken: Collection[s
     """Return a key ``upstream_protocol`` in canonical spelling; empty for ``Auto``, and for what is
     not among those ``spoken``.  Raises ``ConfigError`` when there is no such protocol."""
     text = text.strip()
-    if text in spoken or ":" in text:
-        return text
-    name = {name.lower(): name for name in PROTOCOLS}.get(text.lower() or "auto")
-    if name is None:
+    name = {name.lower(): name for name in PROTOCOLS}.get(text.lower() or "auto", text)
+    if name == "Auto":
+        return ""
+    if name in spoken or ":" in name:
+        return name
+    if name not in PROTOCOLS:
         expected = ", ".join(PROTOCOLS)
         raise source.error(path, "is not a protocol", found=text, expected=expected)
-    return name if name in spoken else ""
+    return ""
 
 
 def tls_contexts(chain: model.FilterChain) -> Iterator[model.TlsContext]:

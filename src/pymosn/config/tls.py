@@ -1,5 +1,6 @@
 """TLS contexts of the model to those of the snapshot (spec §1.8)."""
 
+from collections.abc import Collection
 from types import MappingProxyType
 from typing import Final
 
@@ -178,7 +179,7 @@ class TlsCompiler:
         context: model.TlsContext,
         certificates: list[snapshot.Certificate],
         verify: str,
-        protocols: list[str] | frozenset[str],
+        protocols: Collection[str],
         path: str,
     ) -> snapshot.TlsContext:
         oldest = self._version(context.min_version, DEFAULT_MIN_VERSION, f"{path}.min_version")
@@ -309,7 +310,7 @@ def client_context(
     return cluster.tls_context, "tls_context"
 
 
-def _alpn(text: str, protocols: list[str] | frozenset[str]) -> list[str]:
+def _alpn(text: str, protocols: Collection[str]) -> list[str]:
     """Return the protocols to negotiate: of those in ``text`` what can be spoken, and without a
     text what is told apart."""
     known = [name for part in text.split(",") if (name := part.strip()) in _PROTOCOLS]

@@ -5,7 +5,7 @@ program — and passed down; nothing registers itself by being imported.
 """
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from pymosn.extension.builtin import BUILTINS
@@ -41,10 +41,20 @@ class Registry:
             raise RegistryError(f"{kind}: the name {name!r} is taken already")
         self._entries[(kind, name)] = target
 
-    def names(self, kind: str) -> Iterator[str]:
-        """Yield the registered names of a kind."""
+    def names(self, kind: str, *besides: str) -> "Names":
+        """Return the registered names of a kind, and what else is to be found among them."""
+        return Names(self, kind, besides)
+
+    def has(self, kind: str, name: str) -> bool:
+        """Say whether ``name`` is registered."""
+        if (kind, name) not in self._entries:
+            self._add_installed()
+        return (kind, name) in self._entries
+
+    def every(self, kind: str) -> list[str]:
+        """Return every name of a kind."""
         self._add_installed()
-        return (name for known, name in self._entries if known == kind)
+        return [name for known, name in self._entries if known == kind]
 
     def get(self, kind: str, name: str) -> Any:
         """Return what ``name`` stands for; a name with a colon is imported as it is.
@@ -55,7 +65,7 @@ class Registry:
             self._add_installed()
         target = self._entries.get((kind, name), name if ":" in name else None)
         if target is None:
-            known = ", ".join(sorted(self.names(kind))) or "none"
+            known = ", ".join(sorted(self.every(kind))) or "none"
             raise RegistryError(f"there is no {kind[:-1]} called {name!r} (known: {known})")
         if not isinstance(target, str):
             return target
@@ -76,3 +86,24 @@ class Registry:
         for kind in BUILTINS:
             for point in entry_points(group=f"pymosn.{kind}"):
                 self.add(kind, point.name, point.value)
+
+
+class Names(Collection[str]):
+    """The names of a kind.  The installed ones are looked for when a name is not built in, or when
+    all are asked for."""
+
+    def __init__(self, registry: Registry, kind: str, besides: tuple[str, ...]) -> None:
+        self._registry = registry
+        self._kind = kind
+        self._besides = besides
+
+    def __contains__(self, name: object) -> bool:
+        if name in self._besides:
+            return True
+        return isinstance(name, str) and self._registry.has(self._kind, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._besides, *self._registry.every(self._kind)])
+
+    def __len__(self) -> int:
+        return len(self._besides) + len(self._registry.every(self._kind))

@@ -90,8 +90,8 @@ class OpenSslChecks:
 def capabilities_of(registry: Registry) -> Capabilities:
     """Return what a program with these extensions can do."""
     return Capabilities(
-        stream_filters=frozenset(registry.names("filters")),
-        protocols=frozenset(("Http1", "Http2", *registry.names("protocols"))),
+        stream_filters=registry.names("filters"),
+        protocols=registry.names("protocols", "Http1", "Http2"),
     )
 
 

@@ -20,7 +20,8 @@ from pymosn.lifecycle.channel import Channel
 from pymosn.network.loop import ReactorLoop
 from pymosn.network.reactor import Reactor
 from pymosn.observe.log import ErrorLog, describe_exception, install_logging
-from pymosn.observe.metrics import WORKER, Slots
+from pymosn.observe.metrics import WORKER
+from pymosn.observe.slots import Slots
 from pymosn.runtime import Runtime
 from pymosn.snapshot import Snapshot
 

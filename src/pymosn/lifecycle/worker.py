@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
 
     postpone_ssl()  # before anything imports asyncio
     from pymosn.lifecycle.data_plane import Worker  # noqa: PLC0415
-    from pymosn.observe.metrics import Slots  # noqa: PLC0415
+    from pymosn.observe.slots import Slots  # noqa: PLC0415
 
     Worker(socket.socket(fileno=control), Slots(memoryview(memory)), index).run()
     # Nothing is left to tidy up, and taking a large heap apart takes time.

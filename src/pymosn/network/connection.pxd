@@ -4,7 +4,7 @@ from pymosn.buffer cimport OutputQueue
 from pymosn.network.reactor cimport Reactive, Reactor, Source, Timer
 from pymosn.network.secure cimport TlsLayer
 
-cdef unsigned int _EDGE_EVENTS, _HANGUP, _BROKEN, _OUT, _ERROR
+cdef unsigned int _READ_EVENTS, _EDGE_EVENTS, _HANGUP, _BROKEN, _OUT, _ERROR
 cdef Py_ssize_t _READ_SIZE, _HIGH_WATER, _LOW_WATER
 cdef int _READS_IN_A_ROW, _EAGAIN, _ECONNRESET, _ETIMEDOUT, _WAITING, _DONE
 cdef Handler _NOBODY
@@ -42,17 +42,19 @@ cdef class Connection(Source):
     cdef long _linger_progress
     cdef readonly bint connecting, closed, eof, write_ended
     cdef bint readable, hangup, paused, lingering, close_when_flushed
-    cdef bint above_high_water, _write_shut, _bulk, _gathers
+    cdef bint above_high_water, _write_shut, _bulk, _gathers, _watches_room
 
     cdef void open(self, int fd, bint connecting)
     cdef void start_tls(self, TlsLayer layer)
     cdef int write(self, bytes data) except -1
+    cdef bint write_late(self, bytes data) except -1
     cdef bint written(self) noexcept
     cdef void gather(self)
     cdef void end_write(self)
     cdef void pause_reading(self) noexcept
     cdef int resume_reading(self) except -1
     cdef int continue_reading(self) except -1
+    cdef void await_room(self) noexcept
     @cython.locals(transfer=Transfer)
     cdef Py_ssize_t unsent(self)
     @cython.locals(transfer=Transfer)
@@ -72,6 +74,8 @@ cdef class Connection(Source):
     @cython.locals(count=Py_ssize_t)
     cdef void flush(self)
 
+    cdef int _stopped(self, Py_ssize_t result) except -1
+    cdef bint _is_below_high_water(self) noexcept
     @cython.locals(handler=Handler)
     cdef int _sent(self, Py_ssize_t count) except -1
     @cython.locals(handler=Handler, transfer=Transfer)
@@ -82,6 +86,8 @@ cdef class Connection(Source):
     cdef void _flush_tls(self)
     @cython.locals(tls=TlsLayer, reads=int, size=Py_ssize_t, data=bytes, handler=Handler)
     cdef void _read_tls(self)
+    @cython.locals(count=int)
+    cdef int _push(self, TlsLayer tls) except -1
     @cython.locals(result=int, handler=Handler)
     cdef void _shake(self, TlsLayer tls)
     @cython.locals(handler=Handler)

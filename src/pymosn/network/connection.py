@@ -33,7 +33,8 @@ LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 1 << 26
 """A fast client must have time to read the reply: not so little that it is sent in one go."""
 
-_EDGE_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
+_READ_EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET
+_EDGE_EVENTS = _READ_EVENTS | EPOLLOUT
 _HANGUP = EPOLLRDHUP | EPOLLHUP | EPOLLERR
 _BROKEN = EPOLLHUP | EPOLLERR
 _OUT = EPOLLOUT
@@ -122,6 +123,7 @@ class Connection(Source):
     _write_shut: bool
     _bulk: bool
     _gathers: bool
+    _watches_room: bool
 
     def __init__(self, reactor: Reactor, handler: Handler, peer: bytes) -> None:
         """``peer`` is the packed address of the other end."""
@@ -134,7 +136,9 @@ class Connection(Source):
     def open(self, fd: int, connecting: bool) -> None:
         """Take over ``fd``; raises ``OSError`` when it cannot be watched."""
         self.connecting = connecting
-        self._reactor.add(self, fd, _EDGE_EVENTS)
+        # A new socket that is connected has room: to be told so would cost a turn of its own.
+        self._watches_room = connecting
+        self._reactor.add(self, fd, _EDGE_EVENTS if connecting else _READ_EVENTS)
 
     def start_tls(self, layer: TlsLayer) -> None:
         """Speak TLS from the first byte on; call it right after ``open``.
@@ -152,6 +156,13 @@ class Connection(Source):
         self.output.add(data)
         return self.written()
 
+    def write_late(self, data: bytes) -> bool:
+        """As ``write``, but ``data`` leaves at the end of this turn, with what else comes."""
+        self.output.add(data)
+        if not self.connecting and self.output.size > 0:
+            self._reactor.flush_late(self)
+        return self._is_below_high_water()
+
     def gather(self) -> None:
         """At the end of this turn, ask the handler what there is to write, and send it."""
         self._gathers = True
@@ -162,10 +173,7 @@ class Connection(Source):
         """Send what was added to ``output``, soon.  Answers as ``write`` does."""
         if not self.connecting and self.output.size > 0:
             self._reactor.flush_soon(self)
-        if self.output.size > _HIGH_WATER and not self.output.closed:
-            self.above_high_water = True
-            return False
-        return True
+        return self._is_below_high_water()
 
     def end_write(self) -> None:
         """Half-close: what is queued is sent, then the peer sees the end of the stream."""
@@ -192,6 +200,12 @@ class Connection(Source):
         if self.readable and not self.paused and not self.closed:
             self._read()
 
+    def await_room(self) -> None:
+        """The socket takes no more: hear of it when it does."""
+        if not self._watches_room and not self.closed:
+            self._watches_room = True
+            self._reactor.change(self, _EDGE_EVENTS)
+
     def unsent(self) -> int:
         """Return how many bytes wait for the peer to take more."""
         transfer = self.incoming
@@ -203,7 +217,7 @@ class Connection(Source):
         return self.paused or (transfer is not None and transfer.held() > 0)
 
     def may_have_input(self) -> bool:
-        """Say whether there is a sign of bytes that nobody has read yet; a system call would know."""
+        """Say whether there is a sign of unread bytes; a system call would know."""
         return self.readable or self.hangup or self._reactor.has_event_for(self)
 
     def nothing_sent_since(self, written: int) -> bool:
@@ -315,13 +329,25 @@ class Connection(Source):
         while self.output.size > 0:
             count = self._reactor.send(self.fd, self.output)
             if count <= 0:
-                if count < 0:
-                    self._shut(-count)
+                self._stopped(count)
                 return
             self._sent(count)
         self._settle()
 
     # -- private ----------------------------------------------------------------------------
+
+    def _stopped(self, result: int) -> None:
+        """Sending ended with 0, or minus an errno."""
+        if result < 0:
+            self._shut(-result)
+        else:
+            self.await_room()
+
+    def _is_below_high_water(self) -> bool:
+        if self.output.size > _HIGH_WATER and not self.output.closed:
+            self.above_high_water = True
+            return False
+        return True
 
     def _sent(self, count: int) -> None:
         self.bytes_written += count
@@ -352,8 +378,8 @@ class Connection(Source):
         tls: TlsLayer = self.tls  # type: ignore[assignment]  # the caller has looked
         if tls.shaking:
             count = tls.push(self.fd)
-            if count < 0:
-                self._shut(-count)
+            if count <= 0:
+                self._stopped(count)
             return
         if self._gathers:
             handler = self.handler
@@ -364,8 +390,7 @@ class Connection(Source):
             final = self.close_when_flushed or self.write_ended
             count = tls.send(self.fd, self.output, final)
             if count <= 0:
-                if count < 0:
-                    self._shut(-count)
+                self._stopped(count)
                 return
             self._sent(count)
             if self.closed:
@@ -375,8 +400,8 @@ class Connection(Source):
         count = tls.push(self.fd)
         if count > 0:
             self._settle()
-        elif count < 0:
-            self._shut(-count)
+        else:
+            self._stopped(count)
 
     def _read(self) -> None:
         if self.outgoing is not None:
@@ -432,6 +457,8 @@ class Connection(Source):
                 data = tls.receive(self.fd, self._bulk)
             if data is None:
                 self._read_nothing(self._reactor.io_error)
+                if not self.closed:
+                    self._push(tls)
                 return
             if self.lingering:
                 self._linger_left -= _READ_SIZE
@@ -452,6 +479,12 @@ class Connection(Source):
                 self._reactor.defer(self)
                 return
 
+    def _push(self, tls: TlsLayer) -> None:
+        """What TLS has to say by itself may not have left: a part of a handshake, an alert."""
+        count = tls.push(self.fd)
+        if count <= 0:
+            self._stopped(count)
+
     def _shake(self, tls: TlsLayer) -> None:
         """Go on with the handshake."""
         result = tls.handshake(self.fd)
@@ -461,6 +494,7 @@ class Connection(Source):
             result = tls.handshake(self.fd)
         if result == _WAITING:
             self.readable = False
+            self._push(tls)
             return
         if result < 0:
             tls.report(self.peer)
@@ -529,8 +563,7 @@ class Connection(Source):
         if transfer is not None:
             transfer.cancel()
         if self.fd >= 0:
-            self._reactor.remove(self)
-            self._reactor.close_fd(self.fd)
+            self._reactor.close_source(self)
         handler = self.handler
         self.handler = _NOBODY
         handler.on_closed(error)

@@ -7,6 +7,8 @@ cdef unsigned int _EVENTS
 
 
 cdef class Acceptor(Reactive):
+    cdef public bytes local
+
     cdef void on_accept(self, int fd, bytes peer)
 
 
@@ -17,10 +19,11 @@ cdef class Listener(Source):
     cdef readonly bint closed
     cdef Timer _timer
     cdef list _peer
+    cdef long _last_turn
+    cdef bint _watched
 
     cpdef void open(self, int fd)
     cpdef void close(self)
-    @cython.locals(count=int, fd=int)
+    @cython.locals(alone=bint, count=int, fd=int)
     cdef void on_events(self, unsigned int events)
-    cdef void on_deferred(self)
     cdef void on_timer(self, Timer timer)

@@ -71,6 +71,8 @@ cdef class Reactor:
 
     cdef void add(self, Source source, int fd, unsigned int events)
     cdef void remove(self, Source source)
+    cdef void change(self, Source source, unsigned int events) noexcept
+    cdef void close_source(self, Source source)
     cdef int defer(self, Reactive target) except -1
     cdef bint has_event_for(self, Source source) noexcept
     cdef void flush_soon(self, Source source) noexcept
@@ -112,3 +114,4 @@ cdef class Reactor:
     cdef void reset_on_close(self, int fd) noexcept
     cdef bint has_pending_input(self, int fd) noexcept
     cdef bytes local_address(self, int fd)
+    cdef bytes bound_address(self, int fd)

@@ -66,7 +66,7 @@ cdef extern from "<sys/socket.h>" nogil:
     int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
     int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
     int getsockname(int fd, sockaddr *addr, socklen_t *len)
-    int AF_UNIX, SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC
+    int AF_UNIX, AF_INET, AF_INET6, SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC
     int SOL_SOCKET, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_MARK, SHUT_WR, MSG_NOSIGNAL, MSG_PEEK, MSG_DONTWAIT
 
 cdef extern from "<netinet/in.h>" nogil:
@@ -257,6 +257,21 @@ cdef class Reactor:
             epoll_ctl(self._epoll, EPOLL_CTL_DEL, fd, NULL)
             self._sources[fd] = None
             self.open_sources -= 1
+
+    cdef void change(self, Source source, unsigned int events) noexcept:
+        """Watch for other events; what holds already is told in the next turn."""
+        cdef epoll_event event
+        event.events = events
+        event.data.u64 = (<unsigned long long>source.generation << 32) | <unsigned int>source.fd
+        epoll_ctl(self._epoll, EPOLL_CTL_MOD, source.fd, &event)
+
+    cdef void close_source(self, Source source):
+        """Stop watching, and close the descriptor: one system call does both."""
+        cdef int fd = source.fd
+        if 0 <= fd < len(self._sources) and self._sources[fd] is source:
+            self._sources[fd] = None
+            self.open_sources -= 1
+        self.close_fd(fd)
 
     cdef int defer(self, Reactive target) except -1:
         """Call ``target.on_deferred()`` at the end of this turn."""
@@ -804,6 +819,17 @@ cdef class Reactor:
         if getsockname(fd, <sockaddr *>address, &size) < 0:
             return b""
         return PyBytes_FromStringAndSize(address, min(size, <socklen_t>SOCKADDR))
+
+    cdef bytes bound_address(self, int fd):
+        """Return the packed sockaddr that a listening socket shares with what it accepts, or
+        nothing if it listens on several."""
+        cdef bytes address = self.local_address(fd)
+        cdef int family = (<sockaddr *>PyBytes_AS_STRING(address)).sa_family if address else 0
+        if family == AF_INET and address[4:8] == bytes(4):
+            return b""
+        if family == AF_INET6 and address[8:24] == bytes(16):
+            return b""
+        return address
 
 
 cdef Timer _sentinel():

@@ -180,6 +180,7 @@ class Splice(Transfer):
                 self._held -= count
                 sink.bytes_written += count
             elif count == -_EAGAIN:
+                sink.await_room()
                 break
             else:
                 sink.fail(-count)

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from pymosn.observe.metrics import GRPC_METHOD, HISTOGRAM, HISTOGRAM_SLOTS, Layout, SlotTable
+from pymosn.observe.metrics import GRPC_METHOD, HISTOGRAM, Layout, SlotTable
+from pymosn.observe.slots import HISTOGRAM_SLOTS
 
 LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType({GRPC_METHOD.type: GRPC_METHOD})
 """By type."""

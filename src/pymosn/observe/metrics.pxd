@@ -1,5 +1,7 @@
 cimport cython
 
+from pymosn.observe.slots cimport Slots
+
 cdef Py_ssize_t _D_CONNECTION_TOTAL, _D_CONNECTION_DESTROY, _D_CONNECTION_ACTIVE
 cdef Py_ssize_t _D_CONNECTION_OVERFLOW, _D_BYTES_READ, _D_BYTES_WRITE
 cdef Py_ssize_t _D_REQUEST_TOTAL, _D_REQUEST_ACTIVE, _D_REQUEST_RESET, _D_REQUEST_FAILED
@@ -13,18 +15,7 @@ cdef Py_ssize_t _U_SUCCESS, _U_FAILED, _U_LATE, _U_HEARTBEAT_FAILED
 cdef Py_ssize_t _C_CONNECTION_RETRY, _C_REQUEST_RETRY, _C_RETRY_OVERFLOW
 cdef Py_ssize_t _C_BYTES_READ, _C_BYTES_WRITE
 cdef Py_ssize_t _T_TOTAL, _T_RESUMED, _T_ERROR
-cdef Py_ssize_t _BUCKET_COUNT, _STATUS_COUNT
-
-
-@cython.final
-cdef class Slots:
-    cdef public long[::1] values
-    cdef long[::1] bounds
-    cdef long[::1] status_offset
-
-    cdef void add(self, Py_ssize_t slot, long amount) noexcept
-    @cython.locals(index=Py_ssize_t, count=long)
-    cdef void observe(self, Py_ssize_t slot, long duration) noexcept
+cdef bytes _STATUS_OFFSETS
 
 
 @cython.final
@@ -38,7 +29,7 @@ cdef class DownstreamStats:
     cpdef void connection_overflowed(self) noexcept
     cpdef void bytes_moved(self, long read, long written) noexcept
     cpdef void request_started(self) noexcept
-    @cython.locals(slots=Slots, offset=Py_ssize_t)
+    @cython.locals(slots=Slots, offset=Py_ssize_t, offsets="const unsigned char *")
     cpdef void request_finished(self, int status, long duration, long process, bint failed) noexcept
     cpdef void request_reset(self) noexcept
     cpdef void protocol_error(self) noexcept

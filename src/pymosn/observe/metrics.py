@@ -8,25 +8,18 @@ assigns the runs (``SlotTable``) and the snapshot carries the first slot of each
 A set that is the sum of others (``downstream`` of ``proxy="global"``, ``upstream`` of a cluster)
 is summed when it is read (``SlotTable.parts``), not counted again for each request.
 
-A histogram is ``count, sum, min, max`` and one slot a bucket.  Durations are nanoseconds.
+Durations are nanoseconds.  ``Slots`` (slots.pyx) is the memory itself.
 """
 
 from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Final
 
+from pymosn.observe.slots import HISTOGRAM_SLOTS, Slots
+
 COUNTER: Final = "counter"
 GAUGE: Final = "gauge"
 HISTOGRAM: Final = "histogram"
-
-_MS: Final = 1_000_000
-BUCKETS: Final = tuple(
-    int(ms * _MS)
-    for ms in (0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000)
-)
-"""Upper bounds of the histogram buckets, in nanoseconds; one more bucket holds the rest."""
-
-HISTOGRAM_SLOTS: Final = 4 + len(BUCKETS) + 1
 
 COUNTED_STATUSES: Final = (200, 206, 302, 304, 400, 403, 404, 416, 499, 500, 502, 503, 504)
 """The statuses that have a counter of their own (spec §9.1)."""
@@ -213,50 +206,13 @@ _T_TOTAL = TLS.offset("handshake_total")
 _T_RESUMED = TLS.offset("handshake_resumed")
 _T_ERROR = TLS.offset("handshake_error")
 
-_BUCKET_COUNT = len(BUCKETS)
-_STATUS_COUNT = len(COUNTED_STATUSES)
-
-
-class Slots:
-    """One worker's segment: a writable view of native 64-bit integers.
-
-    Also holds the two lookup tables (bucket bounds, counted statuses) in the same typed form, so
-    that counting is a few loads and stores.
-    """
-
-    values: memoryview
-    bounds: memoryview
-    status_offset: memoryview
-
-    def __init__(self, view: memoryview) -> None:
-        """``view`` is any writable buffer whose size is a multiple of eight bytes."""
-        self.values = view.cast("B").cast("q")
-        self.bounds = memoryview(bytearray(8 * len(BUCKETS))).cast("q")
-        for index, bound in enumerate(BUCKETS):
-            self.bounds[index] = bound
-        self.status_offset = memoryview(bytearray(8 * 600)).cast("q")
-        for status in range(600):
-            self.status_offset[status] = _D_OTHER_STATUS
-        for index, status in enumerate(COUNTED_STATUSES):
-            self.status_offset[status] = _D_FIRST_STATUS + index
-
-    def add(self, slot: int, amount: int) -> None:
-        """Add to one slot."""
-        self.values[slot] += amount
-
-    def observe(self, slot: int, duration: int) -> None:
-        """Count ``duration`` in the histogram that begins at ``slot``."""
-        count = self.values[slot] + 1
-        self.values[slot] = count
-        self.values[slot + 1] += duration
-        if count == 1 or duration < self.values[slot + 2]:
-            self.values[slot + 2] = duration
-        if duration > self.values[slot + 3]:
-            self.values[slot + 3] = duration
-        index = 0
-        while index < _BUCKET_COUNT and duration > self.bounds[index]:
-            index += 1
-        self.values[slot + 4 + index] += 1
+_STATUS_OFFSETS: Final = bytes(
+    _D_FIRST_STATUS + COUNTED_STATUSES.index(status)
+    if status in COUNTED_STATUSES
+    else _D_OTHER_STATUS
+    for status in range(600)
+)
+"""Where each status is counted."""
 
 
 class DownstreamStats:
@@ -299,8 +255,9 @@ class DownstreamStats:
         """``duration`` from first byte to end, ``process`` without the upstream wait; in ns."""
         slots = self.slots
         offset = _D_OTHER_STATUS
+        offsets = _STATUS_OFFSETS
         if 0 <= status < 600:
-            offset = slots.status_offset[status]
+            offset = offsets[status]
         self.add(_D_REQUEST_ACTIVE, -1)
         self.add(offset, 1)
         self.add(_D_REQUEST_TIME_TOTAL, duration)

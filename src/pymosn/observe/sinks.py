@@ -14,18 +14,17 @@ from typing import Any, Final
 
 from pymosn.observe.counted import CountedSets
 from pymosn.observe.metrics import (
-    BUCKETS,
     COUNTER,
     DOWNSTREAM,
     GAUGE,
     HISTOGRAM,
-    HISTOGRAM_SLOTS,
     TLS,
     UPSTREAM_CLUSTER,
     UPSTREAM_HOST,
     MetricSet,
     SlotTable,
 )
+from pymosn.observe.slots import BUCKETS, HISTOGRAM_SLOTS
 from pymosn.snapshot import Snapshot
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

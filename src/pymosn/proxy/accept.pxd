@@ -29,9 +29,8 @@ cdef class ServingAcceptor(Acceptor):
     cdef TlsFactory tls
     cdef readonly set shaking
     cdef long max_connections
-    cdef bint is_unix
 
-    cpdef void limit(self, DownstreamStats stats, long max_connections, bint is_unix)
+    cpdef void limit(self, DownstreamStats stats, long max_connections)
     cpdef void secure(self, TlsFactory tls)
     cpdef long active(self)
     cpdef long exchanges(self)

@@ -38,7 +38,6 @@ class ServingAcceptor(Acceptor):
     stats: "DownstreamStats"
     tls: "TlsFactory | None"
     max_connections: int
-    is_unix: bool
     shaking: set[Any]
 
     def __init__(self, reactor: Reactor, ids: ConnectionIds, listener: object) -> None:
@@ -48,11 +47,10 @@ class ServingAcceptor(Acceptor):
         self.listener = listener
         self.shaking = set()
 
-    def limit(self, stats: DownstreamStats, max_connections: int, is_unix: bool) -> None:
+    def limit(self, stats: DownstreamStats, max_connections: int) -> None:
         """Count with ``stats`` and accept no more than so many at a time (0: unlimited)."""
         self.stats = stats
         self.max_connections = max_connections
-        self.is_unix = is_unix
 
     def secure(self, tls: TlsFactory | None) -> None:
         """Speak TLS with the connections that are accepted from now on, or not."""
@@ -89,10 +87,9 @@ class ServingAcceptor(Acceptor):
             reactor.reset_on_close(fd)
             reactor.close_fd(fd)
             return
-        if not self.is_unix:
-            reactor.set_nodelay(fd)
         self.ids.next += 1
-        info = ConnectionInfo(self.ids.next, peer, reactor.local_address(fd), "", self.listener)
+        local = self.local or reactor.local_address(fd)
+        info = ConnectionInfo(self.ids.next, peer, local, "", self.listener)
         connection = Connection(reactor, _NOBODY, peer)
         try:
             connection.open(fd, False)

@@ -146,8 +146,6 @@ class ProxyStream(Stream):
         if end:
             self.request_received = self.started
         self.draw = proxy.random.draw()
-        if request.time_limit:
-            self.set_variable("proxy_global_timeout", request.time_limit)
         if request.timeouts:
             self._read_timeout_headers(request)
         if request.te_trailers and request.method == _POST and is_grpc(request):
@@ -342,6 +340,9 @@ class ProxyStream(Stream):
             self.timeout = 0.0  # the client has said how long it waits
         self.try_timeout = route.per_try_timeout
         self.silence = route.idle_timeout
+        if self.request.time_limit:
+            milliseconds = self.request.time_limit
+            self.timeout = 0.001 * milliseconds if milliseconds > 0 else 0.0
         if self.variables is not None:
             self._read_timeout_variables()
         if self.try_timeout >= self.timeout > 0:
@@ -433,6 +434,7 @@ class ProxyStream(Stream):
             body.drop()
         if end:
             self._request_sent(attempt)
+            self._pace_followers(go_on)
         elif go_on:
             self._resume_request()
         else:
@@ -444,6 +446,8 @@ class ProxyStream(Stream):
             self._resume_request()
         elif self.phase == _TUNNEL:
             self.sender.resume_input()
+        elif self.request.is_rpc():
+            self._resume_request()
 
     def attempt_failed(self, attempt: Attempt, reason: int) -> None:
         """``attempt`` ended without a complete response."""
@@ -821,6 +825,7 @@ class ProxyStream(Stream):
         go_on = attempt.sender.send_data(data, end)
         if end:
             self._request_sent(attempt)
+            self._pace_followers(go_on)
         elif not go_on:
             self._request_stalled()
 
@@ -835,6 +840,15 @@ class ProxyStream(Stream):
         self._pause_request()
         if self.silence > 0 and not self.timed:
             self.arm(self.silence)
+
+    def _pace_followers(self, go_on: bool) -> None:
+        """This request is whole: calls that its client may send behind it have to wait while the
+        upstream takes no more."""
+        if self.request.is_rpc():
+            if go_on:
+                self._resume_request()
+            else:
+                self._pause_request()
 
     def _pause_request(self) -> None:
         if not self.request_paused and self.sender is not None:

@@ -1,6 +1,6 @@
 cimport cython
 
-from pymosn.observe.metrics cimport Slots
+from pymosn.observe.slots cimport Slots
 from pymosn.proxy.grpc_call cimport GrpcCall
 
 cdef int _MAX_METHODS, _MAX_NAME, _SIZE, _REQUEST_TOTAL, _REQUEST_TIME

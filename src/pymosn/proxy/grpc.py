@@ -6,7 +6,8 @@ upstream has served it, and only so many are; the rest is counted together.
 
 from typing import Final
 
-from pymosn.observe.metrics import GRPC_METHOD, Slots
+from pymosn.observe.metrics import GRPC_METHOD
+from pymosn.observe.slots import Slots
 from pymosn.proxy.grpc_call import GrpcCall
 
 MAX_METHODS: Final = 1000

@@ -25,6 +25,10 @@ def read_target(stream: Stream) -> None:
     elif at >= 0:
         stream.path = raw[:at]
         stream.query = raw[at + 1 : size]
+    elif size == 0:
+        # A call of an RPC protocol.
+        stream.path = target
+        stream.query = target
     else:
         path, query, forward = normalise(target)
         stream.path = path

@@ -261,6 +261,11 @@ def rpc_method(stream: Stream) -> bytes | None:
     return None if stream.request is None else stream.request.rpc_method()
 
 
+def frame_timeout(stream: Stream) -> bytes | None:
+    request = stream.request
+    return b"%d" % request.time_limit if request is not None and request.time_limit else None
+
+
 def rpc_request_id(stream: Stream) -> bytes | None:
     request = stream.request
     return b"%d" % request.frame_id() if request is not None and request.is_rpc() else None
@@ -374,7 +379,7 @@ SETTABLE: Final = MappingProxyType(
         "ori_remote_addr": None,
         "requested_server_name": tls_server_name,
         "proxy_try_timeout": None,
-        "proxy_global_timeout": None,
+        "proxy_global_timeout": frame_timeout,
         "proxy_hijack_status": None,
         "proxy_gzip_switch": None,
         "proxy_direct_response": None,

@@ -1,3 +1,5 @@
+cimport cython
+
 from pymosn.protocol.http2.options cimport Http2Options
 from pymosn.protocol.xprotocol.frame cimport FrameLimits
 
@@ -17,3 +19,9 @@ cdef class ServerOptions:
     cdef readonly Http2Options http2
     cdef readonly bint h2c
     cdef readonly RpcOptions rpc
+
+
+@cython.final
+cdef class RpcClientOptions:
+    cdef readonly FrameLimits frames
+    cdef readonly double heartbeat_interval, heartbeat_timeout, idle_timeout

@@ -21,6 +21,29 @@ class RpcOptions:
         self.goaway = goaway
 
 
+class RpcClientOptions:
+    """Limits and manners of connections to hosts that speak an RPC protocol."""
+
+    frames: "FrameLimits"
+    heartbeat_interval: float
+    heartbeat_timeout: float
+    idle_timeout: float
+
+    def __init__(
+        self,
+        frames: FrameLimits | None = None,
+        heartbeat_interval: float = 0.0,
+        heartbeat_timeout: float = 1.0,
+        idle_timeout: float = 0.0,
+    ) -> None:
+        """Seconds; ``heartbeat_interval`` 0: rarer and rarer; ``idle_timeout``: without a call,
+        0: none."""
+        self.frames = frames or FrameLimits()
+        self.heartbeat_interval = heartbeat_interval
+        self.heartbeat_timeout = heartbeat_timeout
+        self.idle_timeout = idle_timeout
+
+
 class ServerOptions:
     """Limits and manners of the connections of one listener."""
 

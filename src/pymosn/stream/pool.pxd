@@ -6,6 +6,7 @@ from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.network.secure cimport TlsFactory, TlsLayer
 from pymosn.observe.metrics cimport UpstreamStats
 from pymosn.protocol.http2.options cimport Http2Options
+from pymosn.stream.options cimport RpcClientOptions
 from pymosn.stream.stream cimport ConnectionInfo, StreamReceiver, StreamSender
 
 cdef int _READY, _WAITING, _OVERFLOW, _CONNECT_FAILED, _CONNECT_TIMEOUT, _EINPROGRESS
@@ -73,6 +74,7 @@ cdef class PoolOptions:
     cdef readonly int mark
     cdef readonly Py_ssize_t max_head
     cdef readonly Http2Options http2, http2_over_tls
+    cdef readonly RpcClientOptions rpc
 
 
 cdef class ConnectionPool(Reactive):
@@ -91,6 +93,7 @@ cdef class ConnectionPool(Reactive):
     cdef readonly bint draining
     cdef readonly long connecting
     cdef public long streams_expected
+    cdef double idle_timeout
 
     cdef PooledConnection codec(self, Connection connection)
     cdef bint takes(self, RequestHead request) except -1

@@ -16,6 +16,7 @@ from pymosn.network.reactor import Reactive, Reactor, Timer
 from pymosn.network.secure import TlsFactory
 from pymosn.observe.metrics import UpstreamStats
 from pymosn.protocol.http2.options import Http2Options
+from pymosn.stream.options import RpcClientOptions
 from pymosn.stream.stream import (
     CONNECT_FAILED,
     CONNECT_TIMEOUT,
@@ -215,6 +216,7 @@ class PoolOptions:
     http2: "Http2Options"
     http2_over_tls: "Http2Options"
     """The same where ``:scheme`` must say what the connection is (RFC 9113 §8.3.1)."""
+    rpc: "RpcClientOptions"
 
     def __init__(
         self,
@@ -224,6 +226,7 @@ class PoolOptions:
         mark: int = 0,
         max_head: int = 65536,
         http2: Http2Options | None = None,
+        rpc: RpcClientOptions | None = None,
     ) -> None:
         """Timeouts in seconds, 0: none; ``max_requests`` a connection, 0: any."""
         self.connect_timeout = connect_timeout
@@ -233,6 +236,7 @@ class PoolOptions:
         self.max_head = max_head
         self.http2 = http2 or Http2Options(False)
         self.http2_over_tls = Http2Options(False, scheme=b"https")
+        self.rpc = rpc or RpcClientOptions()
 
 
 class ConnectionPool(Reactive):
@@ -253,6 +257,7 @@ class ConnectionPool(Reactive):
     draining: bool
     connecting: int
     streams_expected: int
+    idle_timeout: float
 
     def __init__(
         self,
@@ -277,6 +282,7 @@ class ConnectionPool(Reactive):
         self._pending = []
         self._timer = Timer()
         self.streams_expected = 1
+        self.idle_timeout = self.options.idle_timeout
         limits.pools.append(self)
 
     def codec(self, connection: Connection) -> PooledConnection:
@@ -444,7 +450,7 @@ class ConnectionPool(Reactive):
     def on_timer(self, timer: Timer) -> None:
         """Close what has been idle for too long; the oldest are in front."""
         self._timer_armed = False
-        limit = int(self.options.idle_timeout * 1e9)
+        limit = int(self.idle_timeout * 1e9)
         while self._idle:
             oldest = self._idle[0]
             left = limit - (self.reactor.now - oldest.idle_since)
@@ -466,8 +472,8 @@ class ConnectionPool(Reactive):
     def _grow_old(self, connection: PooledConnection) -> None:
         """Nobody uses the connection: remember since when."""
         connection.idle_since = self.reactor.now
-        if not self._timer_armed and self.options.idle_timeout > 0:
-            self._watch_idle(self.options.idle_timeout)
+        if not self._timer_armed and self.idle_timeout > 0:
+            self._watch_idle(self.idle_timeout)
 
     def _watch_idle(self, seconds: float) -> None:
         if not self._timer_armed:

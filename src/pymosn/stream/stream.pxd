@@ -36,6 +36,7 @@ cdef class ConnectionInfo:
     cdef readonly object listener
     cdef Connection connection
     cdef list bound
+    cdef list held
     cdef public TlsLayer tls
     cdef public bytes peer_ip
     cdef public bytes peer_text, local_text

@@ -250,6 +250,8 @@ class ConnectionInfo:
     """Itself, where connections of a host may be bound to it."""
     bound: list[Any] | None
     """Those connections: they end with this one."""
+    held: list[Any] | None
+    """Connections of hosts that are not read because this one takes no more."""
     tls: "TlsLayer | None"
     peer_ip: bytes | None
     peer_text: bytes | None
@@ -269,6 +271,7 @@ class ConnectionInfo:
         self.listener = listener
         self.connection = None
         self.bound = None
+        self.held = None
         self.tls = None
         self.peer_ip = None
         self.peer_text = None

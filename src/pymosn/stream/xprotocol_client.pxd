@@ -32,9 +32,11 @@ cdef class XprotocolClientConnection(PooledConnection):
     cdef Codec codec
     cdef readonly long lent, requests
     cdef dict _streams
+    cdef list _waiting
     cdef long _abandoned, _most, _last_id, _max_id, _heard_at, _heartbeat_id, _heartbeats, _failures
-    cdef Timer _timer
-    cdef ConnectionInfo owner
+    cdef long _written
+    cdef Timer _timer, _write_timer
+    cdef ConnectionInfo owner, _held_for
     cdef bint _leaving, _remote_close, _active_at_close, _told_to_go
 
     cdef void begin(self)
@@ -47,37 +49,51 @@ cdef class XprotocolClientConnection(PooledConnection):
 
     @cython.locals(number=long, parts=list)
     cdef long send(self, XprotocolClientStream sender, RequestHead head, bytes content) except? -1
+    cdef int wait(self, XprotocolClientStream sender) except -1
     cdef int abandon(self, long number) except -1
     @cython.locals(full=bint)
     cdef void stream_over(self)
     @cython.locals(codec=Codec, event=int, reply=bytes)
     cdef void on_data(self, bytes data)
+    @cython.locals(
+        waiting=list, behind=list, done=Py_ssize_t, count=Py_ssize_t, sender=XprotocolClientStream)
+    cdef void on_drained(self)
+    cdef void resume_input(self)
     cdef void on_eof(self)
     @cython.locals(active=bint, owner=ConnectionInfo)
     cdef void on_closed(self, int error)
     @cython.locals(reactor=Reactor, wait=double, silent=double, number=long, heartbeat=bytes)
     cdef void on_timer(self, Timer timer)
 
+    @cython.locals(interval=double)
+    cdef double _heartbeat_wait(self) except -1
+    cdef int _watch_writes(self) except -1
+    cdef int _stop_watching(self) except -1
+    @cython.locals(sender=XprotocolClientStream)
+    cdef void _hold_for(self, ConnectionInfo owner)
     @cython.locals(number=long)
     cdef long _next_id(self) except -1
     @cython.locals(
         sender=XprotocolClientStream, codec=Codec, response=ResponseHead, content=bytes,
-        receiver=StreamReceiver)
+        receiver=StreamReceiver, owner=ConnectionInfo)
     cdef void _pass_on(self, long number)
     cdef void _on_heartbeat_reply(self, long number)
     cdef int _leave(self) except -1
-    @cython.locals(streams=dict, sender=XprotocolClientStream)
+    @cython.locals(streams=dict, waiting=list, sender=XprotocolClientStream)
     cdef void _lose_streams(self, int reason)
 
 
 cdef class XprotocolClientStream(UpstreamSender):
     cdef XprotocolClientConnection client
     cdef long number
-    cdef bint oneway, foreign, _over, _refused
+    cdef ConnectionInfo owner
+    cdef bint oneway, foreign, _over, _refused, _waits
     cdef RequestHead _head
+    cdef bytes _content
     cdef list _parts
     cdef Py_ssize_t _size
 
+    @cython.locals(waiter=PoolWaiter)
     cdef void attach(self, StreamReceiver receiver)
     cdef bint reused(self) except -1
     cdef Connection host_connection(self)
@@ -88,10 +104,13 @@ cdef class XprotocolClientStream(UpstreamSender):
     cdef void reset(self)
     @cython.locals(receiver=StreamReceiver)
     cdef void on_deferred(self)
+    @cython.locals(receiver=StreamReceiver)
+    cdef void go_on(self)
     cdef int finish(self) except -1
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
-    cdef void _send(self, RequestHead head, bytes content)
+    @cython.locals(client=XprotocolClientConnection)
+    cdef bint _send(self, RequestHead head, bytes content) except -1
     cdef int _refuse(self) except -1
 
 
@@ -122,7 +141,6 @@ cdef class XprotocolPool(ConnectionPool):
     @cython.locals(waiter=PoolWaiter)
     cdef void _bind(self, XprotocolClientConnection client, ConnectionInfo owner)
     cdef void _dial_later(self)
-    cdef int _grow_old(self, PooledConnection connection) except -1
 
 
 cpdef ResponseHead http_response(RpcResponse response)

@@ -3,6 +3,10 @@
 Requests get ids of our own, so that those of several clients meet on one connection; the reply
 gets the client's back where it leaves.  An id whose exchange was given up stays taken until its
 late reply has come.  An idle connection is kept alive, and tested, with heartbeats.
+
+Nothing in these protocols says how much a peer may send, so the sockets have to: while a host
+takes no more, requests wait with their clients, which are not read meanwhile; and a host is not
+read while the only client that it works for takes no replies.
 """
 
 from typing import Final
@@ -49,14 +53,14 @@ from pymosn.stream.stream import (
 
 HEARTBEAT_SECONDS: Final = (15.0, 15.0, 30.0, 60.0, 90.0)
 """How long a connection is silent before the first heartbeat, the second, ...; then the last."""
-HEARTBEAT_TIMEOUT: Final = 1.0
-"""How long an answer may take; then the next heartbeat follows at once."""
 MAX_FAILURES: Final = 6
 """Heartbeats in a row without an answer, after which the connection is dead."""
 MAX_ABANDONED: Final = 1000
 """Exchanges given up without a late reply, after which a connection takes no more."""
 MAX_LENT: Final = 65536
 """Exchanges under way on a connection."""
+WRITE_SECONDS: Final = 15.0
+"""How long a host may take nothing while requests wait for it, as MOSN's writes."""
 RECONNECT_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """The waits before the host of a lost connection is dialled again, as long as nobody asks."""
 
@@ -87,17 +91,23 @@ class XprotocolClientConnection(PooledConnection):
     requests: int
     _streams: dict[int, "XprotocolClientStream | None"]
     """By id; None when nobody waits for the reply any more."""
+    _waiting: list["XprotocolClientStream"] | None
+    """Those that wait until the host takes more: to be sent, or to let others follow."""
     _abandoned: int
     _most: int
     _last_id: int
     _max_id: int
     _timer: "Timer"
+    _write_timer: "Timer | None"
+    _written: int
     _heard_at: int
     _heartbeat_id: int
     _heartbeats: int
     _failures: int
     owner: "ConnectionInfo | None"
     """The downstream connection that it is bound to."""
+    _held_for: "ConnectionInfo | None"
+    """The one whose client takes no replies, while the host is not read."""
     _leaving: bool
     _remote_close: bool
     _active_at_close: bool
@@ -122,7 +132,7 @@ class XprotocolClientConnection(PooledConnection):
     def begin(self) -> None:
         self._heard_at = self.pool.reactor.now
         if self.codec.heartbeat(0) is not None:
-            self.pool.reactor.arm(self._timer, self, HEARTBEAT_SECONDS[0])
+            self.pool.reactor.arm(self._timer, self, self._heartbeat_wait())
         self.pool.share(self)
 
     def lend(self) -> UpstreamSender:
@@ -155,6 +165,9 @@ class XprotocolClientConnection(PooledConnection):
 
     def send(self, sender: "XprotocolClientStream", head: RequestHead, content: bytes) -> int:
         """Send a request; returns its id, -1 when the protocol cannot say it."""
+        if self._held_for is not None and self._held_for is not sender.owner:
+            # No client has to wait because another takes no replies.
+            self.resume_input()
         number = self._next_id()
         parts = self.codec.encode_request(head, content, number)
         if parts is None:
@@ -162,8 +175,15 @@ class XprotocolClientConnection(PooledConnection):
         if not sender.oneway:
             self._streams[number] = sender
         for part in parts:
-            self.connection.write(part)
+            self.connection.write_late(part)
         return number
+
+    def wait(self, sender: "XprotocolClientStream") -> None:
+        """The host takes no more for now: let ``sender`` go on when it does."""
+        if self._waiting is None:
+            self._waiting = []
+            self._watch_writes()
+        self._waiting.append(sender)
 
     def abandon(self, number: int) -> None:
         """Nobody waits for the reply to ``number`` any more."""
@@ -216,6 +236,31 @@ class XprotocolClientConnection(PooledConnection):
                 self.connection.close()
                 return
 
+    def on_drained(self) -> None:
+        waiting = self._waiting
+        self._waiting = None
+        if waiting is None:
+            return
+        done = 0
+        count = len(waiting)
+        while done < count and not self.connection.above_high_water:
+            sender = waiting[done]
+            done += 1
+            sender.go_on()
+        if done < count:
+            behind = self._waiting
+            self._waiting = waiting[done:]
+            if behind is not None:
+                self._waiting.extend(behind)
+        if self._waiting is None:
+            self._stop_watching()
+
+    def resume_input(self) -> None:
+        """The client that took no replies takes them, is gone, or is not alone any more."""
+        self._held_for = None
+        self._heard_at = self.pool.reactor.now
+        self.connection.resume_reading()
+
     def on_eof(self) -> None:
         self._remote_close = True
         self._active_at_close = self.lent > 0
@@ -226,6 +271,7 @@ class XprotocolClientConnection(PooledConnection):
     def on_closed(self, error: int) -> None:
         self._leaving = True
         self.pool.reactor.cancel(self._timer)
+        self._stop_watching()
         active = self.lent > 0 or self._active_at_close
         self.pool.closed(self, self._remote_close or error != 0, active)
         self._lose_streams(_UPSTREAM_TERMINATED)
@@ -239,6 +285,18 @@ class XprotocolClientConnection(PooledConnection):
     def on_timer(self, timer: Timer) -> None:
         """The connection may have been silent for long enough to ask whether it lives."""
         reactor = self.pool.reactor
+        if timer is self._write_timer:
+            if self.connection.bytes_written == self._written:
+                self._remote_close = True
+                self.connection.abort()
+            else:
+                self._watch_writes()
+            return
+        if self._held_for is not None:
+            # An answer would not be read.
+            self._heartbeat_id = -1
+            reactor.arm(timer, self, self._heartbeat_wait())
+            return
         if self._heartbeat_id >= 0:
             self._heartbeat_id = -1
             self.pool.stats.heartbeat_failed()
@@ -249,7 +307,7 @@ class XprotocolClientConnection(PooledConnection):
                 self.connection.abort()
                 return
         else:
-            wait = HEARTBEAT_SECONDS[min(self._heartbeats, len(HEARTBEAT_SECONDS) - 1)]
+            wait = self._heartbeat_wait()
             silent = (reactor.now - self._heard_at) * 1e-9
             if silent < wait:
                 reactor.arm(timer, self, wait - silent)
@@ -259,9 +317,38 @@ class XprotocolClientConnection(PooledConnection):
         if heartbeat is not None:
             self._heartbeat_id = number
             self.connection.write(heartbeat)
-            reactor.arm(timer, self, HEARTBEAT_TIMEOUT)
+            reactor.arm(timer, self, self.pool.options.rpc.heartbeat_timeout)
 
     # -- private ------------------------------------------------------------------------------
+
+    def _heartbeat_wait(self) -> float:
+        """Return how long the connection may be silent before the next heartbeat."""
+        interval = self.pool.options.rpc.heartbeat_interval
+        if interval > 0:
+            return interval
+        return HEARTBEAT_SECONDS[min(self._heartbeats, len(HEARTBEAT_SECONDS) - 1)]
+
+    def _watch_writes(self) -> None:
+        if self._write_timer is None:
+            self._write_timer = Timer()
+        self._written = self.connection.bytes_written
+        self.pool.reactor.arm(self._write_timer, self, WRITE_SECONDS)
+
+    def _stop_watching(self) -> None:
+        if self._write_timer is not None:
+            self.pool.reactor.cancel(self._write_timer)
+
+    def _hold_for(self, owner: ConnectionInfo) -> None:
+        """Do not read the host until ``owner`` takes its replies, if it works for no other."""
+        for sender in self._streams.values():
+            if sender is not None and sender.owner is not owner:
+                return
+        self._held_for = owner
+        if owner.held is None:
+            owner.held = []
+        if self not in owner.held:
+            owner.held.append(self)
+        self.connection.pause_reading()
 
     def _next_id(self) -> int:
         """Return an id that no exchange on this connection has."""
@@ -289,7 +376,9 @@ class XprotocolClientConnection(PooledConnection):
         content = codec.content
         if sender.foreign:
             response = http_response(codec.response)
+        codec.forget()
         receiver = sender.receiver
+        owner = sender.owner
         sender.finish()
         if receiver is None:
             return
@@ -299,14 +388,16 @@ class XprotocolClientConnection(PooledConnection):
             receiver.on_data(content, True)
         else:
             receiver.on_headers(response, True)
+        if owner is not None and owner.connection is not None and self._held_for is None:
+            if owner.connection.above_high_water:
+                self._hold_for(owner)
 
     def _on_heartbeat_reply(self, number: int) -> None:
         if number == self._heartbeat_id:
             self._heartbeat_id = -1
             self._failures = 0
             self._heartbeats += 1
-            wait = HEARTBEAT_SECONDS[min(self._heartbeats, len(HEARTBEAT_SECONDS) - 1)]
-            self.pool.reactor.arm(self._timer, self, wait)
+            self.pool.reactor.arm(self._timer, self, self._heartbeat_wait())
 
     def _leave(self) -> None:
         """Take no more exchanges."""
@@ -320,6 +411,11 @@ class XprotocolClientConnection(PooledConnection):
         for sender in streams.values():
             if sender is not None:
                 sender.drop(reason)
+        waiting = self._waiting
+        self._waiting = None
+        if waiting is not None:
+            for sender in waiting:
+                sender.drop(reason)
 
 
 class XprotocolClientStream(UpstreamSender):
@@ -328,17 +424,24 @@ class XprotocolClientStream(UpstreamSender):
     client: "XprotocolClientConnection"
     number: int
     """Its id once it was sent, else -1."""
+    owner: "ConnectionInfo | None"
+    """The connection that the request came on."""
     oneway: bool
     foreign: bool
     """Whether the request is not of an RPC protocol, and the response must not be either."""
     _over: bool
     _refused: bool
-    _head: "RequestHead"  # until the content is complete
+    _waits: bool
+    """Whether it has to be sent when the host takes more."""
+    _head: "RequestHead | None"  # until it was sent
+    _content: bytes | None
     _parts: list[bytes] | None
     _size: int
 
     def attach(self, receiver: StreamReceiver) -> None:
+        waiter: PoolWaiter = receiver  # type: ignore[assignment]  # who asked the pool
         self.receiver = receiver
+        self.owner = waiter.downstream()
 
     def reused(self) -> bool:
         return self.client.requests > 1
@@ -360,8 +463,7 @@ class XprotocolClientStream(UpstreamSender):
 
     def send_data(self, data: bytes, end: bool) -> bool:
         if end and self._parts is None:
-            self._send(self._head, data)
-            return True
+            return self._send(self._head, data)
         if self._parts is None:
             self._parts = []
         self._parts.append(data)
@@ -369,7 +471,7 @@ class XprotocolClientStream(UpstreamSender):
         if self._size > self.client.pool.frames.max_frame:
             self._refuse()
         elif end:
-            self._send(self._head, b"".join(self._parts))
+            return self._send(self._head, b"".join(self._parts))
         return True
 
     def send_trailers(self, trailers: Head | None) -> None:
@@ -393,10 +495,24 @@ class XprotocolClientStream(UpstreamSender):
         self.finish()
         receiver.on_headers(ResponseHead(200), True)
 
+    def go_on(self) -> None:
+        """The host takes more."""
+        if self._over:
+            return
+        if self._waits:
+            self._waits = False
+            if not self._send(self._head, self._content):
+                return
+        receiver = self.receiver
+        if receiver is not None:
+            receiver.on_drained()
+
     def finish(self) -> None:
         """The exchange has ended here; its receiver may have to hear of it."""
         if not self._over:
             self._over = True
+            self._head = None
+            self._content = None
             self.receiver = None  # type: ignore[assignment]  # as declared
             self.client.stream_over()
 
@@ -407,14 +523,26 @@ class XprotocolClientStream(UpstreamSender):
         if receiver is not None:
             receiver.on_reset(reason)
 
-    def _send(self, head: RequestHead, content: bytes) -> None:
-        if self._over or self._refused:
-            return
-        self.number = self.client.send(self, head, content)
+    def _send(self, head: RequestHead | None, content: bytes | None) -> bool:
+        """Send the request, or keep it until the host takes more; False: no other just now."""
+        if self._over or self._refused or head is None or content is None:
+            return True
+        client = self.client
+        if client.connection.above_high_water:
+            self._head = head
+            self._content = content
+            self._waits = True
+            client.wait(self)
+            return False
+        self.number = client.send(self, head, content)
         if self.number < 0:
             self._refuse()
         elif self.oneway:
-            self.client.pool.reactor.defer(self)
+            client.pool.reactor.defer(self)
+        if client.connection.above_high_water:
+            client.wait(self)
+            return False
+        return True
 
     def _refuse(self) -> None:
         if not self._refused:
@@ -449,7 +577,8 @@ class XprotocolPool(ConnectionPool):
     ) -> None:
         ConnectionPool.__init__(self, reactor, family, address, options, limits, stats, tls)
         self.protocol = protocol
-        self.frames = FrameLimits()
+        self.frames = self.options.rpc.frames
+        self.idle_timeout = self.options.rpc.idle_timeout
         self._redial = Timer()
         if protocol.pool_mode == MULTIPLEX:
             # One connection serves all who wait for it.
@@ -576,10 +705,6 @@ class XprotocolPool(ConnectionPool):
         if not self.draining and not self._shared and self._redials < len(RECONNECT_SECONDS):
             self.reactor.arm(self._redial, self, RECONNECT_SECONDS[self._redials])
             self._redials += 1
-
-    def _grow_old(self, connection: PooledConnection) -> None:
-        # Heartbeats keep idle connections, as in MOSN.
-        connection.idle_since = self.reactor.now
 
 
 def http_response(response: RpcResponse) -> ResponseHead:

@@ -11,6 +11,7 @@ from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver,
 cdef int _NEED_DATA, _REQUEST, _HEARTBEAT, _BAD_REQUEST, _ERROR
 cdef int _DOWNSTREAM_CLOSED, _DOWNSTREAM_PROTOCOL
 cdef long _MAX_HEARTBEATS
+cdef Py_ssize_t _MAX_UNSENT
 
 
 cdef class XprotocolServerConnection(Handler):
@@ -22,7 +23,7 @@ cdef class XprotocolServerConnection(Handler):
     cdef Codec codec
     cdef readonly set streams
     cdef readonly long requests
-    cdef long _most
+    cdef long _most, _held
     cdef Timer _timer
     cdef long _heard_at, _written, _written_at, _heartbeats, _heartbeats_since, _leave_at
     cdef bint _stalled, _due, _draining
@@ -39,6 +40,8 @@ cdef class XprotocolServerConnection(Handler):
     @cython.locals(now=long)
     cdef void on_timer(self, Timer timer)
     cdef int stream_over(self, XprotocolServerStream stream) except -1
+    cdef int hold(self) except -1
+    cdef int let_go(self) except -1
     @cython.locals(codec=Codec, event=int)
     cdef void _advance(self)
     cdef bint _has_room(self) noexcept
@@ -56,6 +59,8 @@ cdef class XprotocolServerConnection(Handler):
     cdef void _lose_streams(self, int reason)
     @cython.locals(bound=list, client=PooledConnection)
     cdef void _unbind(self)
+    @cython.locals(held=list, client=PooledConnection)
+    cdef void _release_hosts(self)
     cdef void _close_if_done(self)
     @cython.locals(written=long, limit=long)
     cdef bint _stuck(self, long now) except -1
@@ -68,6 +73,7 @@ cdef class XprotocolServerStream(StreamSender):
     cdef readonly RpcRequest request
     cdef StreamReceiver receiver
     cdef ResponseHead _head
+    cdef bint holds
     cdef list _parts
     cdef Py_ssize_t _size
 
@@ -76,6 +82,8 @@ cdef class XprotocolServerStream(StreamSender):
     cdef bint send_data(self, bytes data, bint end) except -1
     cdef void send_trailers(self, Head trailers)
     cdef void reset(self)
+    cdef void pause_input(self)
+    cdef void resume_input(self)
     @cython.locals(receiver=StreamReceiver)
     cdef void drop(self, int reason)
     @cython.locals(server=XprotocolServerConnection, parts=list)

@@ -2,8 +2,9 @@
 
 The codec (``protocol/xprotocol``) knows the protocol; here its requests become a
 ``StreamReceiver``'s calls, in the order in which they come and answered in any.  Heartbeats are
-answered here and reach nobody.  A client with too many requests under way, or one that does not
-take its replies, is not read until that has changed.
+answered here and reach nobody.  A client with too many requests under way, one whose requests
+wait for a host that takes no more, or one that does not take its replies, is not read until that
+has changed.
 """
 
 from typing import Final
@@ -35,6 +36,9 @@ MAX_HEARTBEATS: Final = 100
 """Heartbeats a second that a client may send: each of them costs us a reply."""
 GOAWAY_SECONDS: Final = 5.0
 """How long a client that was told to leave may take to do so."""
+MAX_UNSENT: Final = 1 << 26
+"""Bytes of replies that may wait for a client; it has asked for them, and is cut off beyond.  The
+hosts' connections cannot always wait for it: they carry other clients' replies too."""
 LONGEST_PAUSE: Final = 5.0
 """Seconds between two looks at the connection, at most."""
 
@@ -46,6 +50,7 @@ _ERROR = ERROR
 _DOWNSTREAM_CLOSED = DOWNSTREAM_CLOSED
 _DOWNSTREAM_PROTOCOL = DOWNSTREAM_PROTOCOL
 _MAX_HEARTBEATS = MAX_HEARTBEATS
+_MAX_UNSENT = MAX_UNSENT
 
 
 class XprotocolServerConnection(Handler):
@@ -60,6 +65,8 @@ class XprotocolServerConnection(Handler):
     streams: set["XprotocolServerStream"]
     requests: int
     _most: int
+    _held: int
+    """How many of its requests wait for a host that takes no more."""
     _timer: "Timer"
     _heard_at: int
     _written: int
@@ -134,6 +141,7 @@ class XprotocolServerConnection(Handler):
             self.connection.resume_reading()
 
     def on_drained(self) -> None:
+        self._release_hosts()
         self._go_on()
 
     def on_eof(self) -> None:
@@ -167,10 +175,22 @@ class XprotocolServerConnection(Handler):
     def stream_over(self, stream: "XprotocolServerStream") -> None:
         """The proxy has finished an exchange."""
         self.streams.discard(stream)
+        if stream.holds:
+            stream.holds = False
+            self._held -= 1
         if self._stalled:
             self._go_on()
         elif self._draining:
             self._close_if_done()
+
+    def hold(self) -> None:
+        """Take no more requests while one of them waits for its host."""
+        self._held += 1
+
+    def let_go(self) -> None:
+        """Undo ``hold``."""
+        self._held -= 1
+        self._go_on()
 
     # -- private ------------------------------------------------------------------------------
 
@@ -197,7 +217,11 @@ class XprotocolServerConnection(Handler):
             # What is left answers nothing that we have asked for.
 
     def _has_room(self) -> bool:
-        return len(self.streams) < self._most and not self.connection.above_high_water
+        return (
+            len(self.streams) < self._most
+            and self._held == 0
+            and not self.connection.above_high_water
+        )
 
     def _go_on(self) -> None:
         if self._stalled and not self._due:
@@ -208,6 +232,7 @@ class XprotocolServerConnection(Handler):
         codec = self.codec
         request = codec.request
         content = codec.content
+        codec.forget()
         sender = XprotocolServerStream.__new__(XprotocolServerStream)
         sender.server = self
         sender.request = request
@@ -256,12 +281,21 @@ class XprotocolServerConnection(Handler):
 
     def _unbind(self) -> None:
         """Connections of hosts that were bound to this one end with it."""
+        self._release_hosts()
         bound = self.info.bound
         self.info.connection = None
         self.info.bound = None
         if bound is not None:
             for client in bound:
                 client.close_idle()
+
+    def _release_hosts(self) -> None:
+        """Hosts that waited for this client may send again."""
+        held = self.info.held
+        self.info.held = None
+        if held is not None:
+            for client in held:
+                client.resume_input()
 
     def _close_if_done(self) -> None:
         if self.streams or self._leave_at or self.codec.unread() or self.connection.closed:
@@ -293,6 +327,8 @@ class XprotocolServerStream(StreamSender):
     request: "RpcRequest"
     receiver: "StreamReceiver"  # None once the exchange is over
     _head: "ResponseHead"  # until the content is complete
+    holds: bool
+    """Whether requests behind this one have to wait."""
     _parts: list[bytes] | None
     _size: int
 
@@ -329,6 +365,17 @@ class XprotocolServerStream(StreamSender):
         """Nothing has left yet, so the client gets an answer all the same."""
         self._answer(ResponseHead(500), b"")
 
+    def pause_input(self) -> None:
+        """The host takes no more for now."""
+        if not self.holds and self.receiver is not None:
+            self.holds = True
+            self.server.hold()
+
+    def resume_input(self) -> None:
+        if self.holds:
+            self.holds = False
+            self.server.let_go()
+
     def drop(self, reason: int) -> None:
         """The client is gone."""
         receiver = self.receiver
@@ -347,5 +394,7 @@ class XprotocolServerStream(StreamSender):
                 parts = server.codec.encode_response(ResponseHead(500), b"", self.request)
             if parts is not None:
                 for part in parts:
-                    server.connection.write(part)
+                    server.connection.write_late(part)
+                if server.connection.output.size > _MAX_UNSENT:
+                    server.connection.abort()
         server.stream_over(self)

@@ -3,8 +3,9 @@
 import pytest
 
 from pymosn.observe.counted import CountedSets
-from pymosn.observe.metrics import GRPC_METHOD, HISTOGRAM_SLOTS, SlotTable
+from pymosn.observe.metrics import GRPC_METHOD, SlotTable
 from pymosn.observe.sinks import Histogram, Metrics
+from pymosn.observe.slots import HISTOGRAM_SLOTS
 from pymosn.proxy.grpc import MAX_METHODS, MAX_NAME, GrpcMethods
 from pymosn.proxy.grpc_call import GrpcCall
 

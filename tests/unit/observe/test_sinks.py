@@ -11,7 +11,6 @@ from pymosn.observe.metrics import (
     UPSTREAM_CLUSTER,
     UPSTREAM_HOST,
     DownstreamStats,
-    Slots,
     SlotTable,
 )
 from pymosn.observe.sinks import (
@@ -21,6 +20,7 @@ from pymosn.observe.sinks import (
     matching_lines,
     retired_slots,
 )
+from pymosn.observe.slots import Slots
 from pymosn.snapshot import Cluster, Host, Listener, Snapshot
 
 MS = 1_000_000

@@ -6,7 +6,7 @@ from msgspec import field
 
 from pymosn.config.model.base import Metadata, Section, Uint
 from pymosn.config.model.tls import TlsContext
-from pymosn.config.values import Duration
+from pymosn.config.values import Bytes, Duration
 
 
 class Host(Section):
@@ -107,9 +107,20 @@ class Keepalive(Section):
     """Heartbeats of RPC protocols."""
 
     interval: Duration = Duration(0)
-    """Time between heartbeats; 0: whenever the connection was silent for 15 s."""
+    """Silence before a heartbeat; 0: 15 s, then 15, 30, 60 and every 90 s."""
     timeout: Duration = Duration.of(1)
-    """Time to wait for the answer."""
+    """Time to wait for the answer; after six without one in a row the connection is closed."""
+
+
+class RpcHostConfig(Section):
+    """pymosn: limits of what the hosts of a cluster may answer in RPC protocols."""
+
+    max_frame_size: Bytes = Bytes(16 << 20)
+    """pymosn: bytes of a frame; beyond, the connection is closed."""
+    max_header_size: Bytes = Bytes(65536)
+    """pymosn: bytes of a frame's header map."""
+    max_headers: Uint = 1000
+    """pymosn: fields of a frame's header map."""
 
 
 class LbConfig(Section):
@@ -195,8 +206,11 @@ class Cluster(Section):
     """Time to connect."""
     keepalive: Keepalive | None = None
     """Heartbeats of RPC protocols."""
-    idle_timeout: Duration = Duration.of(60)
-    """An unused upstream connection is closed after so long; ``"0"``: never (MOSN's default)."""
+    rpc: RpcHostConfig | None = None
+    """pymosn: limits of what hosts may answer in RPC protocols."""
+    idle_timeout: Duration | None = None
+    """An unused upstream connection is closed after so long; ``"0"``: never. Absent: 60 s, and
+    never for RPC protocols (MOSN: never). Heartbeats are no use."""
     lbconfig: LbConfig | None = None
     """Parameters of the balancer (the key has no underscore)."""
     dns_refresh_rate: Duration = Duration.of(5)

@@ -232,7 +232,8 @@ class DubboCodec(Codec):
         request.enter_dubbo(self.content, self.limits.max_headers)
         request.oneway = flags & 0x40 == 0
         if flags & 0x1F == HESSIAN2:
-            reader = HessianReader(self.content)
+            reader = HessianReader.__new__(HessianReader)
+            reader.enter(self.content, 0, size - 16)
             request._dubbo = reader.read_string()
             request._service = reader.read_string()
             request._version = reader.read_string()
@@ -306,7 +307,7 @@ class DubboCodec(Codec):
 
 def http_status(status: int) -> int:
     """Return what a Dubbo status means in HTTP's terms; MOSN knows no answer."""
-    return _HTTP_STATUSES.get(status, 500)
+    return 200 if status == 20 else _HTTP_STATUSES.get(status, 500)
 
 
 def dubbo_status(status: int) -> int:

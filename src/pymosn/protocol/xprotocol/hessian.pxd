@@ -9,7 +9,9 @@ cdef class HessianReader:
     cdef public Py_ssize_t at
     cdef readonly Py_ssize_t end
     cdef readonly str error
-    cdef list _classes, _names, _types, _objects
+    cdef list _classes, _names, _objects
+
+    cdef int enter(self, bytes data, Py_ssize_t at, Py_ssize_t end) except -1
 
     @cython.locals(
         raw='const unsigned char *', code=int, last=bint, units=Py_ssize_t, start=Py_ssize_t,
@@ -26,7 +28,7 @@ cdef class HessianReader:
     cdef int _skip_values(self, Py_ssize_t count, int depth) except -1
     @cython.locals(raw='const unsigned char *')
     cdef void _skip_to_end(self, int depth)
-    @cython.locals(count=Py_ssize_t)
+    @cython.locals(count=Py_ssize_t, classes=list)
     cdef void _skip_object(self, Py_ssize_t number, int depth)
     @cython.locals(code=int)
     cdef int _skip_type(self) except -1
@@ -42,7 +44,7 @@ cdef class HessianReader:
     cdef object _coded(self, int code, int depth)
     cdef list _list(self, Py_ssize_t count, int depth)
     cdef dict _map(self, int depth)
-    @cython.locals(names=list)
+    @cython.locals(known=list, names=list)
     cdef dict _object(self, Py_ssize_t number, int depth)
     @cython.locals(code=int)
     cdef int _type(self) except -1

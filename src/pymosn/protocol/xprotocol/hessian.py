@@ -27,22 +27,24 @@ class HessianReader:
     at: int
     end: int
     error: str
-    _classes: list[int]
+    _classes: list[int] | None
     """How many fields the objects of each class definition have."""
-    _names: list[list[str]]
+    _names: list[list[str]] | None
     """What they are called; only as long as values are built."""
-    _types: list[str]
     _objects: list[Any] | None
 
     def __init__(self, data: bytes, at: int = 0, end: int = -1) -> None:
         """``end`` -1: all of ``data``."""
+        self.enter(data, at, len(data) if end < 0 else end)
+
+    def enter(self, data: bytes, at: int, end: int) -> None:
+        """Begin to read ``data[at:end]``."""
         self.data = data
         self.at = at
-        self.end = len(data) if end < 0 else end
+        self.end = end
         self.error = ""
-        self._classes = []
-        self._names = []
-        self._types = []
+        self._classes = None
+        self._names = None
         self._objects = None
 
     def read_string(self) -> bytes | None:
@@ -190,10 +192,11 @@ class HessianReader:
             self._skip(depth + 1)
 
     def _skip_object(self, number: int, depth: int) -> None:
-        if number < 0 or number >= len(self._classes):
+        classes = self._classes
+        if classes is None or number < 0 or number >= len(classes):
             self._fail("an object has no class")
             return
-        count = self._classes[number]
+        count = classes[number]
         self._skip_values(count, depth)
 
     def _skip_type(self) -> None:
@@ -236,6 +239,9 @@ class HessianReader:
 
     def _define(self, named: bool) -> None:
         """Take in a class definition; its fields' names only if they are wanted."""
+        if self._classes is None or self._names is None:
+            self._classes = []
+            self._names = []
         if len(self._classes) >= _MAX_DEFINITIONS:
             self._fail("it defines too many classes")
             return
@@ -357,10 +363,11 @@ class HessianReader:
         return values
 
     def _object(self, number: int, depth: int) -> dict[str, Any] | None:
-        if number < 0 or number >= len(self._names):
+        known = self._names
+        if known is None or number < 0 or number >= len(known):
             self._fail("an object has no class")
             return None
-        names = self._names[number]
+        names = known[number]
         values: dict[str, Any] = {"": names[0] if names else ""}
         self._objects.append(values)  # type: ignore[union-attr]  # ``read`` made it
         for name in names[1:]:

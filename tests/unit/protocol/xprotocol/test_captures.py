@@ -11,6 +11,8 @@ from tests.support.rpc_builds import RpcCodec
 
 RECORDINGS = {
     "anthunder": "bolt",
+    "bolt2-crc-java": "bolt",
+    "bolt2-java": "bolt",
     "dubbo-fastjson2-java": "dubbo",
     "dubbo-go": "dubbo",
     "dubbo-java": "dubbo",
@@ -36,6 +38,7 @@ CALLS = {
 }
 """The services and methods that were called."""
 _JAVA = (b"byCity", b"birthday", b"sayHello", b"add", b"fail", b"slow", b"note", b"attachment")
+CALLS["bolt2-crc-java"] = CALLS["bolt2-java"] = {(None, None)}
 CALLS["dubbo-java"] = {(b"peers.Greeter", method) for method in _JAVA}
 CALLS["sofa-java"] = {(b"peers.Greeter:1.0", method) for method in _JAVA}
 
