@@ -159,12 +159,15 @@ def test_heartbeats_are_answered(protocol: str, chain: tuple[RpcServer, int]) ->
     with RpcClient(port, sizes(protocol)) as client:
         if protocol == "dubbo":
             client.send(b"\xda\xbb\xe2\0" + struct.pack(">qI", 9, 1) + b"N")
-            assert client.receive() == b"\xda\xbb\x22\x14" + struct.pack(">qI", 9, 2) + b"NN"
+            # "Nothing" in Hessian, which MOSN writes twice.
+            pong = client.receive()
+            assert pong[:12] == b"\xda\xbb\x22\x14" + struct.pack(">q", 9)
+            assert pong[16:] in (b"N", b"NN")
         else:
             version = 2 if protocol == "boltv2" else 1
             client.send(bolt_request(9, command=0, class_name=b"", version=version))
-            pong = client.bolt()
-            assert (pong.id, pong.command, pong.status) == (9, 0, 0)
+            answer = client.bolt()
+            assert (answer.id, answer.command, answer.status) == (9, 0, 0)
 
 
 @pytest.mark.parametrize("first", ["pymosn", "mosn"])

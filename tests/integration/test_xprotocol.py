@@ -533,7 +533,7 @@ def test_dubbo() -> None:
         client.send(dubbo_call(2, group="other"))
         assert client.receive()[3] == 60
         client.send(b"\xda\xbb\xe2\0" + bytes(8) + b"\0\0\0\1N")
-        assert client.receive() == b"\xda\xbb\x22\x14" + bytes(8) + b"\0\0\0\2NN"
+        assert client.receive() == b"\xda\xbb\x22\x14" + bytes(8) + b"\0\0\0\1N"
 
 
 def test_dubbo_thrift() -> None:
