@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 seconds=${1:-300}
 [ $# -gt 0 ] && shift
 [ $# -gt 0 ] || set -- fuzz_http1_request fuzz_http1_response fuzz_hpack fuzz_http2_heads \
-    fuzz_http2_frames fuzz_rpc fuzz_tls_hello
+    fuzz_http2_frames fuzz_rpc fuzz_hessian fuzz_tls_hello
 python=${PYTHON:-python3}
 tree=.cache/asan
 

@@ -41,8 +41,9 @@ def cluster(**options: Any) -> dict[str, Any]:
 
 
 def runtime(hosts: list[str], *, protocols: list[str] | None = None, **more: Any) -> Any:
+    there = model.Route(model.DirectResponse(204), model.RouteMatch("prefix", "/there"))
     route = model.Route(model.Forward(clusters=[model.WeightedCluster("c")]))
-    routers = {"r": model.Router("r", [model.VirtualHost("v", ["*"], [route])])}
+    routers = {"r": model.Router("r", [model.VirtualHost("v", ["*"], [there, route])])}
     proxy = model.HttpProxy(router="r", protocols=protocols or ["bolt"])
     return RunningRuntime(proxy, hosts, routers=routers, **more)
 
@@ -354,8 +355,8 @@ def test_tls_and_plain_text_of_several_protocols_on_one_port(authority: Authorit
                         # ``bolt`` is recognised by its version's first byte.
                         assert client.is_closed()
             with RpcClient(port, tls=tls, name=NAME) as client:
-                client.send(b"GET / HTTP/1.0\r\n\r\n")
-                assert client.sock.recv(100).startswith(b"HTTP/1.1 ")
+                client.send(b"GET /there HTTP/1.1\r\nHost: a\r\n\r\n")
+                assert client.sock.recv(100).startswith(b"HTTP/1.1 204 ")
             with RpcClient(port, prefix_size, tls=tls, name=NAME) as client:
                 client.send(b"\x05" * 40)
                 assert client.is_closed()

@@ -112,9 +112,8 @@ class BoltFrame:
 
 def bolt_size(data: bytes) -> int:
     """Return how many bytes the first frame in ``data`` takes, 0 when that is not known yet."""
-    if len(data) < 24:
-        if len(data) < 20 or data[1 + data[0] - 1] != 0:
-            return 0
+    if len(data) < 3:
+        return 0
     shift = data[0] - 1
     at = (12 if data[1 + shift] == 0 else 14) + 2 * shift
     if len(data) < at + 8:

@@ -20,6 +20,7 @@ import msgspec
 
 from pymosn import snapshot as model
 from pymosn.observe.metrics import DOWNSTREAM, UPSTREAM_CLUSTER, UPSTREAM_HOST, SlotTable
+from pymosn.stream.xprotocol_client import XprotocolPool
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 30.0
@@ -202,13 +203,15 @@ class Child:
         pools = [pool for cluster in clusters for host in cluster.hosts for pool in host.pools()]
         limits = [cluster.limits for cluster in self.runtime.clusters.values()]
         idle = sum(pool.idle_count() for pool in pools)
+        beating = sum(p.idle_count() for p in pools if isinstance(p, XprotocolPool))
         self._say(
             {
                 "sources": self.reactor.open_sources,
                 "own_sources": self._sources,
                 "timers": self.reactor.armed_timers,
                 "own_timers": self._timers,
-                "idle_timers": sum(pool.idle_count() > 0 for pool in pools) + len(pools),
+                # Of a pool, and of each connection that has heartbeats.
+                "idle_timers": sum(pool.idle_count() > 0 for pool in pools) + len(pools) + beating,
                 "idle": idle,
                 "downstream": service.acceptor.active(),
                 "active": service.acceptor.proxy.active

@@ -130,7 +130,7 @@ cdef class ProxyStream(Stream):
     cdef int _forward_body(self, Attempt attempt, bytes data, bint end) except -1
     cdef int _request_sent(self, Attempt attempt) except -1
     cdef int _request_stalled(self) except -1
-    cdef int _hold_followers(self) except -1
+    cdef int _pace_followers(self, bint go_on) except -1
     cdef int _pause_request(self) except -1
     cdef int _resume_request(self) except -1
     @cython.locals(body=RequestBody)

@@ -434,8 +434,7 @@ class ProxyStream(Stream):
             body.drop()
         if end:
             self._request_sent(attempt)
-            if not go_on:
-                self._hold_followers()
+            self._pace_followers(go_on)
         elif go_on:
             self._resume_request()
         else:
@@ -826,8 +825,7 @@ class ProxyStream(Stream):
         go_on = attempt.sender.send_data(data, end)
         if end:
             self._request_sent(attempt)
-            if not go_on:
-                self._hold_followers()
+            self._pace_followers(go_on)
         elif not go_on:
             self._request_stalled()
 
@@ -843,11 +841,14 @@ class ProxyStream(Stream):
         if self.silence > 0 and not self.timed:
             self.arm(self.silence)
 
-    def _hold_followers(self) -> None:
-        """The upstream takes no more for now, and this request is whole: those that its client
-        may send behind it have to wait."""
+    def _pace_followers(self, go_on: bool) -> None:
+        """This request is whole: calls that its client may send behind it have to wait while the
+        upstream takes no more."""
         if self.request.is_rpc():
-            self._pause_request()
+            if go_on:
+                self._resume_request()
+            else:
+                self._pause_request()
 
     def _pause_request(self) -> None:
         if not self.request_paused and self.sender is not None:

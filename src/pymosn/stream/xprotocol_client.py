@@ -376,6 +376,7 @@ class XprotocolClientConnection(PooledConnection):
         content = codec.content
         if sender.foreign:
             response = http_response(codec.response)
+        codec.forget()
         receiver = sender.receiver
         owner = sender.owner
         sender.finish()

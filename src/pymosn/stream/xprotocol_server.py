@@ -232,6 +232,7 @@ class XprotocolServerConnection(Handler):
         codec = self.codec
         request = codec.request
         content = codec.content
+        codec.forget()
         sender = XprotocolServerStream.__new__(XprotocolServerStream)
         sender.server = self
         sender.request = request

@@ -301,7 +301,7 @@ class DubboCodec(Codec):
 
 def http_status(status: int) -> int:
     """Return what a Dubbo status means in HTTP's terms; MOSN knows no answer."""
-    return _HTTP_STATUSES.get(status, 500)
+    return 200 if status == 20 else _HTTP_STATUSES.get(status, 500)
 
 
 def dubbo_status(status: int) -> int:

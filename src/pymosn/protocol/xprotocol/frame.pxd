@@ -95,6 +95,7 @@ cdef class Codec:
     cpdef int feed(self, bytes data) except -1
     @cython.locals(at=Py_ssize_t, available=Py_ssize_t, need=Py_ssize_t)
     cpdef int next(self) except -2
+    cdef int forget(self) except -1
     cpdef bint partial(self) noexcept
     cpdef Py_ssize_t unread(self)
     cpdef int fail(self, str why) except -2
@@ -113,7 +114,7 @@ cpdef long u16(const unsigned char *raw, Py_ssize_t at) noexcept
 cpdef long u32(const unsigned char *raw, Py_ssize_t at) noexcept
 @cython.locals(number=long)
 cpdef long i32(const unsigned char *raw, Py_ssize_t at) noexcept
-@cython.locals(high=long)
+@cython.locals(number=long, end=Py_ssize_t)
 cpdef long i64(const unsigned char *raw, Py_ssize_t at) noexcept
 @cython.locals(
     raw='const unsigned char *', size=Py_ssize_t, copy=bytes, target='unsigned char *')

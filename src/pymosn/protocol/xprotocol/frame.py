@@ -368,6 +368,12 @@ class Codec:
         self._at = at + need
         return self.read(self._data, at, need)
 
+    def forget(self) -> None:
+        """Let go of the last frame: whoever needs it has it, and an idle connection does not."""
+        self.request = None  # type: ignore[assignment]  # as declared
+        self.response = None  # type: ignore[assignment]  # as declared
+        self.content = b""
+
     def partial(self) -> bool:
         """Say whether a part of a frame has arrived, and not its end."""
         return self._held is not None
@@ -444,8 +450,15 @@ def i32(raw: bytes, at: int) -> int:
 
 def i64(raw: bytes, at: int) -> int:
     """Return the signed big-endian number of eight bytes at ``at``."""
-    high = i32(raw, at)
-    return high * 4294967296 + u32(raw, at + 4)
+    number = raw[at]
+    if number > 127:
+        number -= 256
+    end = at + 8
+    at += 1
+    while at < end:
+        number = number << 8 | raw[at]
+        at += 1
+    return number
 
 
 def patched(data: bytes, at: int, width: int, number: int) -> bytes:
