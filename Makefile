@@ -16,6 +16,7 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.tests-installed
 	@$(BIN)/python -m tests.support.golang || echo "tests that need programs in Go are skipped"
+	@$(BIN)/python -m tests.support.java || echo "tests that need programs in Java are skipped"
 	@echo "== running the tests (a few minutes)"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 

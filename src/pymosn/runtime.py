@@ -7,7 +7,7 @@ began with.
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +23,7 @@ from pymosn.network.secure import TlsFactory
 from pymosn.observe.accesslog import AccessLog
 from pymosn.observe.metrics import (
     GRPC_METHOD,
+    RPC_METHOD,
     ClusterStats,
     DownstreamStats,
     TlsStats,
@@ -309,9 +310,16 @@ class Runtime:
         for service in [*self.services.values(), *self.retired]:
             if isinstance(service.acceptor, HttpAcceptor):
                 proxy = service.acceptor.proxy
-                for method, values in proxy.methods.take():
-                    labels = {"listener": proxy.name, "method": method}
+                for _, method, values in proxy.methods.take():
+                    labels = {"listener": proxy.name, "method": method.decode("latin-1")}
                     taken.append((GRPC_METHOD.type, labels, values))
+                for called, method, values in proxy.services.take():
+                    labels = {
+                        "listener": proxy.name,
+                        "service": called.decode("utf-8", "replace"),
+                        "method": method.decode("utf-8", "replace"),
+                    }
+                    taken.append((RPC_METHOD.type, labels, values))
         return taken
 
     def take_lost_log_lines(self) -> int:
@@ -350,9 +358,7 @@ class Runtime:
     def _build(self, snapshot: model.Snapshot) -> Plan:
         plan = Plan()
         try:
-            for name in _protocols(snapshot):
-                if name not in HTTP and name not in self.rpc:
-                    self.rpc[name] = self._rpc_protocol(name)
+            self._learn(_protocols(snapshot))
             read_filter_config = self._filter_config_reader(snapshot)
             for name, router in snapshot.routers.items():
                 plan.routes[name] = RouteTable(router, read_filter_config)
@@ -372,6 +378,12 @@ class Runtime:
         except (RegistryError, ValueError, OSError) as error:
             raise ConfigError(str(error)) from error
         return plan
+
+    def _learn(self, protocols: Iterable[str]) -> None:
+        """Load the RPC protocols among these."""
+        for name in protocols:
+            if name not in HTTP and name not in self.rpc:
+                self.rpc[name] = self._rpc_protocol(name)
 
     def _rpc_protocol(self, name: str) -> RpcProtocol:
         made = self.registry.get("protocols", name)()
@@ -476,8 +488,10 @@ class Runtime:
         for spec in listener.stream_filters:
             kind = self.registry.get("filters", spec.type)
             try:
-                filters.append(build_filter(kind, spec.config, spec.type))
-            except ValueError as error:
+                built = build_filter(kind, spec.config, spec.type, self.registry)
+                self._learn(built.upstream_protocols)
+                filters.append(built)
+            except (RegistryError, ValueError) as error:
                 raise ValueError(
                     f"listener {listener.name}: stream filter {spec.type}: {error}"
                 ) from error

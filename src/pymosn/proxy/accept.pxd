@@ -43,6 +43,7 @@ cdef class Handshake(Handler):
     cdef Connection connection
     cdef ConnectionInfo info
 
+    cdef void enter(self, ServingAcceptor acceptor, Connection connection, ConnectionInfo info)
     cdef void begin(self, TlsFactory tls)
     cpdef void abort(self)
     cdef void on_connected(self)

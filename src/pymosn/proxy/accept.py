@@ -88,7 +88,8 @@ class ServingAcceptor(Acceptor):
         self.ids.next += 1
         local = self.local or reactor.local_address(fd)
         info = ConnectionInfo(self.ids.next, peer, local, "", self.listener)
-        connection = Connection(reactor, _NOBODY, peer)
+        connection = Connection.__new__(Connection)
+        connection.enter(reactor, _NOBODY, peer)
         try:
             connection.open(fd, False)
         except OSError:
@@ -97,7 +98,8 @@ class ServingAcceptor(Acceptor):
         self.stats.connection_opened()
         try:
             if self.tls is not None:
-                handshake = Handshake(self, connection, info)
+                handshake = Handshake.__new__(Handshake)
+                handshake.enter(self, connection, info)
                 handshake.begin(self.tls)
             else:
                 self.serve(connection, info, b"")
@@ -114,9 +116,10 @@ class Handshake(Handler):
     connection: "Connection"
     info: "ConnectionInfo"
 
-    def __init__(
+    def enter(
         self, acceptor: ServingAcceptor, connection: Connection, info: ConnectionInfo
     ) -> None:
+        """Go on with ``connection`` for ``acceptor``."""
         self.acceptor = acceptor
         self.connection = connection
         self.info = info

@@ -5,14 +5,15 @@ from pymosn.network.connection cimport Connection
 from pymosn.network.reactor cimport Reactor, Timer
 from pymosn.protocol.grpc cimport is_grpc
 from pymosn.proxy.attempt cimport Attempt
-from pymosn.proxy.exchange cimport Headers
+from pymosn.proxy.conversion cimport Conversion
+from pymosn.proxy.exchange cimport Headers, Request
 from pymosn.proxy.filter_run cimport FilterRun
 from pymosn.proxy.grpc_call cimport GrpcCall
 from pymosn.proxy.http cimport HttpProxy
-from pymosn.proxy.mirror cimport MirrorCopy, copy_of
+from pymosn.proxy.mirror cimport Copies
 from pymosn.proxy.request_body cimport RequestBody
 from pymosn.proxy.retries cimport Retries
-from pymosn.proxy.transcoder cimport Transcoder
+from pymosn.proxy.transcoder cimport BodyTranscoder
 from pymosn.router.path cimport read_target
 from pymosn.router.action cimport RouteEntry
 from pymosn.router.table cimport RouteTable
@@ -41,7 +42,7 @@ cdef class ProxyStream(Stream):
     cdef FilterRun filters
     cdef Retries retries
     cdef readonly GrpcCall call
-    cdef list copies
+    cdef Copies copies
     cdef readonly int phase
     cdef bint request_ended, response_begun, response_ended, request_paused, timed, was_reused
     cdef RequestBody body
@@ -51,15 +52,16 @@ cdef class ProxyStream(Stream):
     cdef double timeout, try_timeout, silence
     cdef long activity
     cdef Timer timer
-    cdef Transcoder transcoder
+    cdef BodyTranscoder transcoder
     cdef bint transcodes_response
+    cdef Conversion conversion
 
     cdef void enter(self, HttpProxy proxy, StreamSender sender, ConnectionInfo info) noexcept
     @cython.locals(request=RequestHead, proxy=HttpProxy)
     cdef void on_headers(self, Head head, bint end)
-    @cython.locals(attempt=Attempt, filters=FilterRun, body=RequestBody, copy=MirrorCopy)
+    @cython.locals(attempt=Attempt, filters=FilterRun, body=RequestBody)
     cdef void on_data(self, bytes data, bint end)
-    @cython.locals(attempt=Attempt, copy=MirrorCopy)
+    @cython.locals(attempt=Attempt)
     cdef void on_trailers(self, Head trailers)
     @cython.locals(attempt=Attempt, target=Connection)
     cdef Connection splice_target(self)
@@ -83,8 +85,8 @@ cdef class ProxyStream(Stream):
     @cython.locals(attempt=Attempt, result=int)
     cdef int _try_host(self, UpstreamHost host, ConnectionPool pool) except -1
     @cython.locals(protocol=str)
-    cdef str _upstream_protocol(self, UpstreamCluster cluster)
-    @cython.locals(sender=UpstreamSender, body=RequestBody, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint)
+    cdef str upstream_protocol(self, UpstreamCluster cluster)
+    @cython.locals(sender=UpstreamSender, body=RequestBody, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint, head=RequestHead)
     cdef void upstream_ready(self, Attempt attempt)
     cdef int upstream_drained(self) except -1
     cdef void attempt_failed(self, Attempt attempt, int reason)
@@ -104,7 +106,7 @@ cdef class ProxyStream(Stream):
     cdef Connection response_target(self, Attempt attempt)
     cdef int response_moved(self, Py_ssize_t count) except -1
     cdef void upstream_trailers(self, Attempt attempt, Head trailers)
-    @cython.locals(route=RouteEntry, head=ResponseHead, sender=StreamSender, body=bytes, held=list, piece=bytes, ended=bint)
+    @cython.locals(route=RouteEntry, head=ResponseHead, sender=StreamSender, body=bytes, held=list, piece=bytes, ended=bint, filters=FilterRun)
     cdef void _send_response_head(self)
 
     cpdef void reply(self, int status, bytes body, int flag)
@@ -112,35 +114,36 @@ cdef class ProxyStream(Stream):
     @cython.locals(no_body=bint)
     cdef void _send_reply(self, StreamSender sender, ResponseHead head, bytes body)
     @cython.locals(sender=StreamSender, trailers=Head)
-    cdef void _cut_response(self, int reason)
+    cdef void cut_response(self, int reason)
 
     @cython.locals(request=RequestHead, body=RequestBody, pieces=list, piece=bytes, changed=bytes, last=Py_ssize_t, index=Py_ssize_t)
-    cpdef void transcode(self, Transcoder transcoder) except *
-    @cython.locals(transcoder=Transcoder)
+    cpdef void transcode(self, BodyTranscoder transcoder) except *
+    @cython.locals(transcoder=BodyTranscoder)
     cdef int _transcode_head(self, ResponseHead head, bint end) except -1
-    @cython.locals(transcoder=Transcoder, data=bytes)
+    @cython.locals(transcoder=BodyTranscoder, data=bytes)
     cdef void _send_trailers(self, StreamSender sender, Head trailers)
 
-    @cython.locals(route=RouteEntry, request=RequestHead, cluster=UpstreamCluster, host=UpstreamHost)
+    @cython.locals(route=RouteEntry)
     cpdef long mirror(self, long copies, bint everywhere) except -1
-    @cython.locals(limits=Limits, pool=ConnectionPool, head=RequestHead, copy=MirrorCopy, pieces=list, piece=bytes, index=Py_ssize_t, whole=bint)
-    cdef void _copy_to(self, UpstreamCluster cluster, UpstreamHost host)
-    @cython.locals(copies=list, copy=MirrorCopy)
-    cdef int _leave_copies(self) except -1
+    cpdef void convert(self, object transcoder, str protocol, Request facade) except *
+    @cython.locals(conversion=Conversion)
+    cdef int _convert(self) except -1
+    cdef int _response_whole(self, Conversion conversion) except -1
+
     cdef void hook_failed(self)
     cdef int data_hook_failed(self) except -1
     cdef int pause_response(self) except -1
     cdef int terminate(self) except -1
 
     cdef int _request_complete(self) except -1
-    cdef RequestBody _kept_body(self)
+    cdef RequestBody kept_body(self)
     @cython.locals(go_on=bint)
     cdef int _forward_body(self, Attempt attempt, bytes data, bint end) except -1
     cdef int _request_sent(self, Attempt attempt) except -1
     cdef int _request_stalled(self) except -1
     cdef int _pace_followers(self, bint go_on) except -1
     cdef int _pause_request(self) except -1
-    cdef int _resume_request(self) except -1
+    cdef int resume_request(self) except -1
     @cython.locals(body=RequestBody)
     cpdef object read_body(self, Py_ssize_t limit)
     cdef int _wake_reader(self, RequestBody body) except -1

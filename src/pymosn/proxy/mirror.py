@@ -5,11 +5,16 @@ only counted.  ``ProxyStream`` passes on what it receives until the request is c
 on a copy lives by itself.
 """
 
+from typing import TYPE_CHECKING
+
 from pymosn.message import Head, RequestHead, ResponseHead
 from pymosn.network.reactor import Reactor, Timer
 from pymosn.stream.pool import READY, WAITING, ConnectionPool, PoolWaiter, UpstreamSender
 from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost
+
+if TYPE_CHECKING:
+    from pymosn.proxy.downstream import ProxyStream
 
 HELD_BYTES = 65536
 """Body that may wait for a connection; a copy with more is given up."""
@@ -18,6 +23,7 @@ LONGEST = 60.0
 
 _HELD_BYTES = HELD_BYTES
 _LONGEST = LONGEST
+_CONNECT = b"CONNECT"
 _READY = READY
 _WAITING = WAITING
 
@@ -169,6 +175,76 @@ class MirrorCopy(PoolWaiter):
             self.host.stats.request_finished(status, self.reactor.now - self.begun)
         else:
             self.host.stats.request_reset(False)
+
+
+class Copies:
+    """The copies of one request, while it is still arriving."""
+
+    _copies: list[MirrorCopy]
+
+    def make(self, stream: "ProxyStream", name: str, wanted: int, everywhere: bool) -> int:
+        """Send what there is of the request to hosts of the cluster ``name``: to ``wanted`` of
+        them, or to all that are healthy.  Returns the number of copies."""
+        self._copies = []
+        request = stream.request
+        cluster = stream.proxy.clusters.get(name)
+        if cluster is None or request.is_rpc() or request.upgrade is not None:
+            return 0
+        if request.method == _CONNECT:
+            return 0
+        if everywhere:
+            for host in cluster.hosts:
+                if host.healthy:
+                    self._copy_to(stream, cluster, host)
+        else:
+            for _ in range(wanted):
+                chosen = cluster.choose(stream, None)
+                if chosen is not None:
+                    self._copy_to(stream, cluster, chosen)
+        return len(self._copies)
+
+    def send(self, data: bytes, end: bool) -> None:
+        """Pass on a piece of the body."""
+        for copy in self._copies:
+            copy.send(data, end)
+
+    def finish(self, trailers: Head | None) -> None:
+        """Pass on the end of the body."""
+        for copy in self._copies:
+            copy.finish(trailers)
+
+    def leave(self) -> None:
+        """The exchange is over: copies of a request that is complete go on, others cannot."""
+        for copy in self._copies:
+            if not copy.ended:
+                copy.abandon()
+        self._copies = []
+
+    def _copy_to(
+        self, stream: "ProxyStream", cluster: UpstreamCluster, host: UpstreamHost
+    ) -> None:
+        limits = cluster.limits
+        if limits.max_requests and limits.requests >= limits.max_requests:
+            return
+        pool = host.pool(stream.upstream_protocol(cluster))
+        head = copy_of(stream.request)
+        if not pool.takes(head):
+            return
+        copy = MirrorCopy.__new__(MirrorCopy)
+        copy.begin(stream.reactor, cluster, host, pool, head)
+        self._copies.append(copy)
+        body = stream.body
+        pieces: list[bytes] = [] if body is None else body.pieces
+        trailers = stream.request_trailers
+        if stream.request_ended and not pieces and trailers is None:
+            copy.ended = True
+        for index, piece in enumerate(pieces):
+            whole = index == len(pieces) - 1 and trailers is None
+            copy.send(piece, stream.request_ended and whole)
+        if trailers is not None:
+            copy.finish(trailers)
+        if not copy.closed:
+            copy.start(stream.route.timeout)
 
 
 def copy_of(request: RequestHead) -> RequestHead:

@@ -420,6 +420,7 @@ class Http1ServerConnection(StreamSender):
                 self._close_flushed()
         else:
             self._resume(3)
+            self.reader.forget()
             self._expect_request()
             if self.reader.pending():
                 self.reactor.defer(self)

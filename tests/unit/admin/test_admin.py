@@ -115,6 +115,7 @@ def test_simple_ones(subject: Fake) -> None:
     assert state.endswith("&state=6\n")
     assert decoded(send(subject, "/api/v1/listeners"))[0]["name"] == "web"
     assert decoded(send(subject, "/api/v1/workers")) == [{"worker": 0}]
+    assert decoded(send(subject, "/api/v1/services")) == []
     assert send(subject, "/livez").status == 200
 
 
