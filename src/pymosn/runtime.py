@@ -52,7 +52,7 @@ TICK_SECONDS = 1.0
 """How often access logs are written at the latest."""
 
 
-HTTP: Final = ("Http1", "Http2")
+BUILT_IN: Final = ("Http1", "Http2", "TCP", NEGOTIATED)
 """What is spoken without a ``RpcProtocol``."""
 _H2: Final = b"h2"
 _HTTP1: Final = b"http/1.1"
@@ -382,7 +382,7 @@ class Runtime:
     def _learn(self, protocols: Iterable[str]) -> None:
         """Load the RPC protocols among these."""
         for name in protocols:
-            if name not in HTTP and name not in self.rpc:
+            if name not in BUILT_IN and name not in self.rpc:
                 self.rpc[name] = self._rpc_protocol(name)
 
     def _rpc_protocol(self, name: str) -> RpcProtocol:
