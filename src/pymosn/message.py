@@ -19,6 +19,7 @@ class Head:
     where an unchanged start line begins in ``raw``, -1 when it must be written anew.  The first
     cut is ``raw[cut_start:cut_end]``, ``cut_end`` being 0 when there is none; most heads have
     no other, and ``cuts`` is None then, else it holds the bounds of the others in order.
+    ``never`` has the names of what HTTP/2's header compression must not index, None: of nothing.
     """
 
     raw: bytes
@@ -29,6 +30,7 @@ class Head:
     cut_end: int
     cuts: list[int] | None
     added: list[bytes] | None
+    never: list[bytes] | None
     content_length: int
     minor: int
     upgrade: bytes | None
@@ -45,6 +47,7 @@ class Head:
         self.cut_end = 0
         self.cuts = None
         self.added = None
+        self.never = None
         self.upgrade = None
 
     def get(self, name: bytes) -> bytes | None:
@@ -219,6 +222,7 @@ class RequestHead(Head):
     scheme: bytes
     te_trailers: bool
     timeouts: bool
+    expects: bool
     time_limit: int
 
     def __init__(self, raw: bytes = b"", fields: int = 0, end: int = 0) -> None:
@@ -229,6 +233,7 @@ class RequestHead(Head):
         self.scheme = b"http"
         self.te_trailers = False
         self.timeouts = False
+        self.expects = False
         self.time_limit = 0
 
     def repeatable(self) -> bool:
@@ -305,6 +310,14 @@ def _line_is(line: bytes, name: bytes) -> bool:
     return len(line) > size and line[size] == 58 and _same(line, 0, name, size)
 
 
+CONNECTION_FIELDS = frozenset(
+    (
+        b"connection", b"content-length", b"expect", b"host", b"http2-settings", b"keep-alive",
+        b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+    )
+)  # fmt: skip
+"""Fields of HTTP that belong to one connection or to one message's framing: what another protocol
+calls so must not become one of them."""
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))
 _TOKEN_BYTES = frozenset(
     b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -127,6 +127,7 @@ class Server:
             self._sockets.release(bound)
             raise
         self._snapshot = snapshot
+        self._counted.keep_only(listener.name for listener in snapshot.listeners)
         self._version += 1
         self._sockets.keep_only(snapshot.listeners, 1)
 

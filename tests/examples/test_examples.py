@@ -421,3 +421,32 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for sock in sockets:
             sock.close()
+
+
+def test_transcoder(tmp_path: Path) -> None:
+    with running("transcoder", tmp_path) as example:
+        server = example.spawn([sys.executable, "server.py", str(example.ports[9000])])
+
+        def call(body: str, path: str = "/demo.Greeter/greet") -> Reply:
+            headers = {"content-type": "application/json", "x-request-id": "7"}
+            return example.get(path, method="POST", headers=headers, body=body.encode())
+
+        typed = '{"types": ["java.lang.String"], "args": [%s]}'
+        wait_until(lambda: call(typed % '"x"').status == 200, 20, example.printed)
+        assert call(typed % '"ann"').json() == {"text": "hello ann", "times": 1}
+        failed = call(typed % "null")
+        assert failed.status == 500
+        assert failed.json()["error"]["class"] == "java.lang.IllegalArgumentException"
+        wrong = call(typed % "1")
+        assert (wrong.status, wrong.text) == (400, "args[0]: 1 is no java.lang.String\n")
+        assert call("[]", "/demo.Greeter/nothing").status == 404
+        printed = "demo.Greeter 1.0.0 greet ['java.lang.String'] ['ann'] 7"
+        wait_until(lambda: printed in example.printed(), 10, example.printed)
+
+        def counted() -> list[tuple[str, str]]:
+            found = example.get("/api/v1/services", port=34901).json()
+            return [(entry["service"], entry["method"]) for entry in found]
+
+        wait_until(lambda: ("demo.Greeter", "$invoke") in counted(), 10, example.printed)
+        server.terminate()
+        server.wait(10)

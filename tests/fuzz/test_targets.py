@@ -6,6 +6,7 @@ import random
 import pytest
 
 from tests.fuzz import (
+    fuzz_generic,
     fuzz_hessian,
     fuzz_hpack,
     fuzz_http1_request,
@@ -30,6 +31,7 @@ SECONDS = float(os.environ.get("PYMOSN_FUZZ_SECONDS", "2"))
         fuzz_http2_heads,
         fuzz_http2_frames,
         fuzz_rpc,
+        fuzz_generic,
         fuzz_hessian,
         fuzz_tls_hello,
     ],

@@ -107,6 +107,23 @@ def test_exceptions_cost_what_they_must() -> None:
             assert client.is_closed()
         other.send(frame(1, b"refuse"), frame(2, b"fine"))
         assert {other.receive(), other.receive()} == {frame(1, b"502", 2), frame(2, b"fine", 2)}
+        # What is thrown on behalf of a host is reported as it was thrown.
+        (thrown,) = running.errors
+        assert isinstance(thrown, ValueError)
+        assert thrown.__traceback__ is not None
+        running.errors.clear()
+
+
+def test_an_exception_on_what_a_host_sends_is_reported() -> None:
+    def answer(request: bytes) -> list[bytes]:
+        return [frame(7, b"raise", 2)]
+
+    with RpcServer(answer, size) as server, runtime(server.address) as running:
+        with RpcClient(running.address[1], size) as client:
+            client.send(frame(1, b"a"))
+            assert client.receive() == frame(1, b"502", 2)
+        assert "a frame to raise on" in str(running.errors.pop(0))
+        running.errors.clear()
 
 
 def test_no_host() -> None:

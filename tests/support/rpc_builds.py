@@ -9,7 +9,7 @@ from tests.support.builds import load
 class RpcCodec:
     """The RPC codecs with the ``pymosn.message`` that they use."""
 
-    MODULES = ("frame", "hessian", "bolt", "dubbo", "dubbo_thrift", "tars")
+    MODULES = ("frame", "hessian", "bolt", "dubbo", "dubbo_thrift", "tars", "generic")
 
     def __init__(self, name: str, message: ModuleType, modules: dict[str, ModuleType]) -> None:
         self.name = name
@@ -20,6 +20,7 @@ class RpcCodec:
         self.dubbo = modules["dubbo"]
         self.dubbo_thrift = modules["dubbo_thrift"]
         self.tars = modules["tars"]
+        self.generic = modules["generic"]
 
     def __repr__(self) -> str:
         return self.name

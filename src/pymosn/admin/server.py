@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from pymosn.admin.http import Request, Response, is_loopback
-from pymosn.observe.sinks import CONTENT_TYPE, Metrics, console_json, matching_lines
+from pymosn.observe.sinks import CONTENT_TYPE, Metrics, console_json, matching_lines, services
 
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _JSON: Final = "application/json"
@@ -66,7 +66,9 @@ class AdminApi:
             "/api/v1/states": ("GET", self._states),
             "/api/v1/features": ("GET", self._features),
             "/api/v1/env": ("GET", self._env),
+            "/api/v1/plugin": ("GET", self._plugin),
             "/api/v1/listeners": ("GET", self._listeners),
+            "/api/v1/services": ("GET", self._services),
             "/api/v1/workers": ("GET", self._workers),
             "/api/v1/reload": ("POST", self._reload),
             "/metrics": ("GET", self._metrics),
@@ -173,10 +175,28 @@ class AdminApi:
         found = {key: os.environ[key] for key in keys if key in os.environ}
         return _json({"env": found, "not_found": [key for key in keys if key not in found]})
 
+    async def _plugin(self, request: Request) -> Response:
+        """MOSN's switch for filters in other processes, of which pymosn has none."""
+        for key in ("enable", "disable", "status"):
+            for name in request.values(key):
+                if (key, name) == ("status", "all"):
+                    return Response("")
+                return _error(400, f"there is no plugin {name!r}: filters run in the workers")
+        return _error(400, "usage: plugin?status=all, plugin?enable=NAME, plugin?disable=NAME")
+
     # -- ours ------------------------------------------------------------------------------
 
     async def _listeners(self, _: Request) -> Response:
         return _json(self._subject.listeners())
+
+    async def _services(self, request: Request) -> Response:
+        """What was called, by service and method; ``listener`` and ``service`` choose."""
+        found = services(self._subject.metrics)
+        for name in ("listener", "service"):
+            wanted = request.values(name)
+            if wanted:
+                found = [entry for entry in found if entry[name] in wanted]
+        return _json(found)
 
     async def _workers(self, _: Request) -> Response:
         return _json(await self._subject.workers())

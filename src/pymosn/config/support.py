@@ -144,7 +144,6 @@ def inactive_parts(
     report.whole(config)
     for s, server in enumerate(config.servers):
         path = f"$.servers[{s}]"
-        report.server(server, path)
         for i, listener in enumerate(server.listeners):
             report.listener(listener, f"{path}.listeners[{i}]")
         for r, router in enumerate(server.routers):
@@ -188,10 +187,6 @@ class _Report:
         if config.metrics is not None:
             self._metrics(config.metrics)
 
-    def server(self, server: model.Server, path: str) -> None:
-        if server.default_log_path.startswith("syslog"):
-            self._add(f"{path}.default_log_path", "syslog is not supported yet; stderr is used")
-
     def listener(self, listener: model.Listener, path: str) -> None:
         trouble = self.can.listener_trouble(listener)
         if trouble:
@@ -221,11 +216,6 @@ class _Report:
                 name = accept_filter.type
                 message = f"the listener filter {name} is not supported yet; it does nothing"
                 self._add(f"{path}.listener_filters[{i}]", message)
-        for i, log in enumerate(listener.access_logs):
-            if log.log_path.startswith("syslog"):
-                self._add(
-                    f"{path}.access_logs[{i}]", "syslog is not supported yet; nothing is logged"
-                )
 
     def tls_context(self, context: model.TlsContext, path: str) -> None:
         if context.type not in ("", "sni_verify"):

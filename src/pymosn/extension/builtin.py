@@ -6,7 +6,12 @@ from typing import Final
 
 BUILTINS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
-        "filters": MappingProxyType({"grpc_web": "pymosn.filters.grpc_web:GrpcWeb"}),
+        "filters": MappingProxyType(
+            {
+                "grpc_web": "pymosn.filters.grpc_web:GrpcWeb",
+                "transcoder": "pymosn.filters.transcoder:ProtocolTranscoder",
+            }
+        ),
         "protocols": MappingProxyType(
             {
                 "bolt": "pymosn.protocol.xprotocol.bolt:Bolt",
@@ -14,6 +19,26 @@ BUILTINS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
                 "dubbo": "pymosn.protocol.xprotocol.dubbo:Dubbo",
                 "dubbo-thrift": "pymosn.protocol.xprotocol.dubbo_thrift:DubboThrift",
                 "tars": "pymosn.protocol.xprotocol.tars:Tars",
+            }
+        ),
+        "transcoders": MappingProxyType(
+            {
+                "http2bolt_simple": "pymosn.filters.transcoders:HttpToBolt",
+                "bolt2http_simple": "pymosn.filters.transcoders:BoltToHttp",
+                "httpTohttp2": "pymosn.filters.transcoders:HttpToHttp2",
+                "http2Tohttp": "pymosn.filters.transcoders:Http2ToHttp",
+                "http2dubbo": "pymosn.filters.transcoders:JsonToDubbo",
+                # What rules find by the two protocols.
+                "Http1_Http2": "pymosn.filters.transcoders:HttpToHttp2",
+                "Http2_Http1": "pymosn.filters.transcoders:Http2ToHttp",
+                "Http1_bolt": "pymosn.filters.transcoders:HttpToBolt",
+                "Http2_bolt": "pymosn.filters.transcoders:HttpToBolt",
+                "bolt_Http1": "pymosn.filters.transcoders:BoltToHttp",
+                "bolt_Http2": "pymosn.filters.transcoders:BoltToHttp",
+                "boltv2_Http1": "pymosn.filters.transcoders:BoltToHttp",
+                "boltv2_Http2": "pymosn.filters.transcoders:BoltToHttp",
+                "Http1_dubbo": "pymosn.filters.transcoders:JsonToDubbo",
+                "Http2_dubbo": "pymosn.filters.transcoders:JsonToDubbo",
             }
         ),
         "balancers": MappingProxyType({}),

@@ -9,16 +9,17 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from pymosn.extension.builtin import BUILTINS
+from pymosn.proxy.filters import ExtensionError
 
 
-class RegistryError(LookupError):
+class RegistryError(ExtensionError):
     """A name is unknown, taken twice, or does not lead to a usable object."""
 
 
 class Registry:
     """Maps (kind, name) to an extension class; values may be lazy ``module:Class`` strings.
 
-    Kinds: ``filters``, ``protocols``, ``balancers``, ``access_loggers``.
+    Kinds: ``filters``, ``protocols``, ``transcoders``, ``balancers``, ``access_loggers``.
     """
 
     def __init__(self) -> None:

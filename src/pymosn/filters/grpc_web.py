@@ -7,7 +7,7 @@ HTTP/1.1 and HTTP/2.  Whatever is no gRPC-Web passes unchanged; CORS is not look
 
 import binascii
 
-from pymosn.api import Headers, Request, StreamFilter, Transcoder
+from pymosn.api import BodyTranscoder, Headers, Request, StreamFilter
 
 _TYPE = "application/grpc-web"
 _TEXT = "application/grpc-web-text"
@@ -38,7 +38,7 @@ class GrpcWeb(StreamFilter):
         request.transcode(GrpcWebBodies(in_text, out_text))
 
 
-class GrpcWebBodies(Transcoder):
+class GrpcWebBodies(BodyTranscoder):
     """The bodies of one call; ``in_text`` and ``out_text``: the request's, and the response's, is
     in base64."""
 

@@ -286,6 +286,7 @@ class Supervisor:
     def _use(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._services.subject.metrics.retired = retired_slots(self.table, snapshot)
+        self.counted.keep_only(listener.name for listener in snapshot.listeners)
 
     def _on_addresses_changed(self) -> None:
         self._spawn(self._update_hosts())

@@ -26,8 +26,8 @@ COUNTED_STATUSES: Final = (200, 206, 302, 304, 400, 403, 404, 416, 499, 500, 502
 
 
 HTTP2_FLOODS: Final = (
-    "resets", "settings", "pings", "empty", "priority", "window_updates", "continuations",
-    "header_block", "replies",
+    "resets", "settings", "pings", "empty", "priority", "window_updates", "tiny",
+    "continuations", "header_block", "replies",
 )  # fmt: skip
 """Why an HTTP/2 connection is ended with ENHANCE_YOUR_CALM; each has a counter."""
 
@@ -146,6 +146,18 @@ GRPC_METHOD: Final = Layout(
 )
 """A method of a listener.  Methods become known as they are called, so these sets have no slots in
 the workers' segments (``observe.counted``)."""
+
+RPC_METHOD: Final = Layout(
+    "rpc",
+    (
+        ("request_total", COUNTER),
+        ("request_failed", COUNTER),
+        *((f"status_{digit}xx", COUNTER) for digit in range(2, 6)),
+        ("request_time", HISTOGRAM),
+    ),
+)
+"""The same for the RPC protocols, by service and method.  ``request_failed`` are those whose status
+means 400 or above in HTTP's terms."""
 
 TLS: Final = Layout(
     "tls",

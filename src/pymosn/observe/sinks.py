@@ -17,7 +17,9 @@ from pymosn.observe.metrics import (
     COUNTER,
     DOWNSTREAM,
     GAUGE,
+    GRPC_METHOD,
     HISTOGRAM,
+    RPC_METHOD,
     TLS,
     UPSTREAM_CLUSTER,
     UPSTREAM_HOST,
@@ -205,6 +207,48 @@ def matching_lines(metrics: Metrics, pattern: str) -> Iterator[str]:
         name = ".".join(filter(None, (found.layout.type, _dotted(found), key)))
         if fnmatch.fnmatchcase(name, pattern):
             yield f"{name}:{value}"
+
+
+def services(metrics: Metrics) -> list[dict[str, Any]]:
+    """Return what each method of gRPC, Triple and the RPC protocols was asked for, and how it
+    answered; times in milliseconds."""
+    found: dict[tuple[str, Any], dict[str, Any]] = {}
+    for metric_set, key, _, value in metrics.values():
+        if metric_set.layout not in (GRPC_METHOD, RPC_METHOD):
+            continue
+        entry = found.setdefault((metric_set.layout.type, metric_set.labels), {})
+        if not entry:
+            entry.update(_called(metric_set), requests=0, failures=0, statuses={})
+        if isinstance(value, Histogram):
+            entry["milliseconds"] = {
+                "p50": round(value.percentile(50) / 1e6, 3),
+                "p90": round(value.percentile(90) / 1e6, 3),
+                "p99": round(value.percentile(99) / 1e6, 3),
+                "max": round(value.maximum / 1e6, 3),
+            }
+        elif key == "request_total":
+            entry["requests"] = value
+        elif key.startswith("status_") and value:
+            entry["statuses"][key.removeprefix("status_")] = value
+            if key not in ("status_ok", "status_2xx", "status_3xx"):
+                entry["failures"] += value
+    return sorted(
+        found.values(), key=lambda entry: (entry["listener"], entry["service"], entry["method"])
+    )
+
+
+def _called(metrics: MetricSet) -> dict[str, str]:
+    """Return listener, service and method of a set; a gRPC method is a path."""
+    labels = dict(metrics.labels)
+    service, method = labels.get("service"), labels["method"]
+    kind = "rpc"
+    if service is None:
+        kind = "grpc"
+        service, _, method = method.removeprefix("/").rpartition("/")
+    return {
+        "listener": labels["listener"], "kind": kind, "service": service or "other",
+        "method": method,
+    }  # fmt: skip
 
 
 def _add_histogram(

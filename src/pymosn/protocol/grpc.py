@@ -1,12 +1,13 @@
-"""gRPC as a proxy needs it: what its headers say (gRPC over HTTP/2, "Protocol").
+"""gRPC as a proxy needs it: what its headers say (gRPC over HTTP/2, "Protocol"), and Triple's.
 
+Triple, the protocol of Dubbo 3, is gRPC with a few headers more, or the same as a plain ``POST``.
 Messages are never looked into: to a proxy they are the bytes of a body.
 """
 
 from types import MappingProxyType
 from typing import Final
 
-from pymosn.message import Head
+from pymosn.message import Head, RequestHead
 
 # Status codes (google.rpc.Code).
 OK: Final = 0
@@ -46,6 +47,38 @@ def is_grpc(head: Head) -> bool:
     if len(value) > 16 and raw[16] != 43 and raw[16] != 59 and raw[16] != 32:  # + ; space
         return False
     return value[:16].lower() == _APPLICATION_GRPC
+
+
+def is_call(request: RequestHead) -> bool:
+    """Say whether a request is a call of gRPC or of Triple.
+
+    Where Triple is not gRPC, a header must say that it is Triple.
+    """
+    if request.method != _POST:
+        return False
+    if is_grpc(request):
+        return True
+    for name in _TRIPLE_HEADERS:  # noqa: SIM110 -- a generator would not compile to a loop
+        if request.get(name) is not None:
+            return True
+    return False
+
+
+def call_field(request: RequestHead, name: bytes) -> bytes | None:
+    """Return ``service``, ``method``, ``group`` or ``version`` of a call; None for what is no call,
+    or does not say.  Service and method are the last two segments of the path."""
+    if not is_call(request):
+        return None
+    if name == _GROUP:
+        return request.get(_N_TRI_GROUP)
+    if name == _VERSION:
+        return request.get(_N_TRI_VERSION)
+    target = request.target.partition(b"?")[0]
+    before, _, method = target.rpartition(b"/")
+    if name == _METHOD:
+        return method if before else None
+    service = before.rpartition(b"/")[2]
+    return service if service else None
 
 
 def status_of_http(status: int) -> int:
@@ -95,6 +128,17 @@ def read_timeout(value: bytes) -> float:
     return seconds if seconds < _LONGEST_TIMEOUT else _LONGEST_TIMEOUT
 
 
+def read_milliseconds(value: bytes) -> float:
+    """Return the seconds of a ``tri-service-timeout``: digits, in milliseconds; -1 for anything
+    else, and for 0, which says nothing."""
+    if not 1 <= len(value) <= 12 or not value.isdigit():
+        return -1.0
+    seconds = int(value) / 1000.0
+    if seconds == 0.0:
+        return -1.0
+    return seconds if seconds < _LONGEST_TIMEOUT else _LONGEST_TIMEOUT
+
+
 def write_timeout(seconds: float) -> bytes:
     """Return a ``grpc-timeout`` in the finest unit whose count has at most eight digits."""
     if seconds <= 0.0:
@@ -114,6 +158,13 @@ def escape_message(text: bytes) -> bytes:
     return b"".join([_ESCAPED[byte] for byte in text])
 
 
+_POST = b"POST"
+_GROUP = b"group"
+_VERSION = b"version"
+_METHOD = b"method"
+_N_TRI_GROUP = b"tri-service-group"
+_N_TRI_VERSION = b"tri-service-version"
+_TRIPLE_HEADERS = (_N_TRI_VERSION, _N_TRI_GROUP, b"tri-protocol-version", b"tri-consumer-appname")
 _N_CONTENT_TYPE = b"content-type"
 _N_GRPC_STATUS = b"grpc-status"
 _APPLICATION_GRPC = b"application/grpc"

@@ -5,13 +5,14 @@ from pymosn.network.connection cimport Connection
 from pymosn.network.reactor cimport Reactor, Timer
 from pymosn.protocol.grpc cimport is_grpc
 from pymosn.proxy.attempt cimport Attempt
-from pymosn.proxy.exchange cimport Headers
+from pymosn.proxy.conversion cimport Conversion
+from pymosn.proxy.exchange cimport Headers, Request
 from pymosn.proxy.filter_run cimport FilterRun
 from pymosn.proxy.grpc_call cimport GrpcCall
 from pymosn.proxy.http cimport HttpProxy
 from pymosn.proxy.request_body cimport RequestBody
 from pymosn.proxy.retries cimport Retries
-from pymosn.proxy.transcoder cimport Transcoder
+from pymosn.proxy.transcoder cimport BodyTranscoder
 from pymosn.router.path cimport read_target
 from pymosn.router.action cimport RouteEntry
 from pymosn.router.table cimport RouteTable
@@ -49,8 +50,9 @@ cdef class ProxyStream(Stream):
     cdef double timeout, try_timeout, silence
     cdef long activity
     cdef Timer timer
-    cdef Transcoder transcoder
+    cdef BodyTranscoder transcoder
     cdef bint transcodes_response
+    cdef Conversion conversion
 
     cdef void enter(self, HttpProxy proxy, StreamSender sender, ConnectionInfo info) noexcept
     @cython.locals(request=RequestHead, proxy=HttpProxy)
@@ -82,7 +84,7 @@ cdef class ProxyStream(Stream):
     cdef int _try_host(self, UpstreamHost host, ConnectionPool pool) except -1
     @cython.locals(protocol=str)
     cdef str _upstream_protocol(self)
-    @cython.locals(sender=UpstreamSender, body=RequestBody, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint)
+    @cython.locals(sender=UpstreamSender, body=RequestBody, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint, head=RequestHead)
     cdef void upstream_ready(self, Attempt attempt)
     cdef int upstream_drained(self) except -1
     cdef void attempt_failed(self, Attempt attempt, int reason)
@@ -102,7 +104,7 @@ cdef class ProxyStream(Stream):
     cdef Connection response_target(self, Attempt attempt)
     cdef int response_moved(self, Py_ssize_t count) except -1
     cdef void upstream_trailers(self, Attempt attempt, Head trailers)
-    @cython.locals(route=RouteEntry, head=ResponseHead, sender=StreamSender, body=bytes, held=list, piece=bytes, ended=bint)
+    @cython.locals(route=RouteEntry, head=ResponseHead, sender=StreamSender, body=bytes, held=list, piece=bytes, ended=bint, filters=FilterRun)
     cdef void _send_response_head(self)
 
     cpdef void reply(self, int status, bytes body, int flag)
@@ -110,14 +112,19 @@ cdef class ProxyStream(Stream):
     @cython.locals(no_body=bint)
     cdef void _send_reply(self, StreamSender sender, ResponseHead head, bytes body)
     @cython.locals(sender=StreamSender, trailers=Head)
-    cdef void _cut_response(self, int reason)
+    cdef void cut_response(self, int reason)
 
     @cython.locals(request=RequestHead, body=RequestBody, pieces=list, piece=bytes, changed=bytes, last=Py_ssize_t, index=Py_ssize_t)
-    cpdef void transcode(self, Transcoder transcoder) except *
-    @cython.locals(transcoder=Transcoder)
+    cpdef void transcode(self, BodyTranscoder transcoder) except *
+    @cython.locals(transcoder=BodyTranscoder)
     cdef int _transcode_head(self, ResponseHead head, bint end) except -1
-    @cython.locals(transcoder=Transcoder, data=bytes)
+    @cython.locals(transcoder=BodyTranscoder, data=bytes)
     cdef void _send_trailers(self, StreamSender sender, Head trailers)
+
+    cpdef void convert(self, object transcoder, str protocol, Request facade) except *
+    @cython.locals(conversion=Conversion)
+    cdef int _convert(self) except -1
+    cdef int _response_whole(self, Conversion conversion) except -1
 
     cdef void hook_failed(self)
     cdef int data_hook_failed(self) except -1
@@ -125,14 +132,14 @@ cdef class ProxyStream(Stream):
     cdef int terminate(self) except -1
 
     cdef int _request_complete(self) except -1
-    cdef RequestBody _kept_body(self)
+    cdef RequestBody kept_body(self)
     @cython.locals(go_on=bint)
     cdef int _forward_body(self, Attempt attempt, bytes data, bint end) except -1
     cdef int _request_sent(self, Attempt attempt) except -1
     cdef int _request_stalled(self) except -1
     cdef int _pace_followers(self, bint go_on) except -1
     cdef int _pause_request(self) except -1
-    cdef int _resume_request(self) except -1
+    cdef int resume_request(self) except -1
     @cython.locals(body=RequestBody)
     cpdef object read_body(self, Py_ssize_t limit)
     cdef int _wake_reader(self, RequestBody body) except -1

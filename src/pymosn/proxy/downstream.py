@@ -19,7 +19,8 @@ from pymosn.network.reactor import Reactor, Timer
 from pymosn.protocol.grpc import is_grpc
 from pymosn.protocol.http1_writer import reason as reason_phrase
 from pymosn.proxy.attempt import Attempt
-from pymosn.proxy.exchange import Headers
+from pymosn.proxy.conversion import Conversion
+from pymosn.proxy.exchange import Headers, Request
 from pymosn.proxy.filter_run import FilterRun
 from pymosn.proxy.grpc_call import GrpcCall
 from pymosn.proxy.phases import (
@@ -37,7 +38,7 @@ from pymosn.proxy.phases import (
 )
 from pymosn.proxy.request_body import RequestBody
 from pymosn.proxy.retries import Retries
-from pymosn.proxy.transcoder import Transcoder
+from pymosn.proxy.transcoder import BodyTranscoder
 from pymosn.router.action import DIRECT, REDIRECT, RouteEntry
 from pymosn.router.path import read_target
 from pymosn.stream.pool import NEGOTIATED, READY, WAITING, ConnectionPool
@@ -124,8 +125,9 @@ class ProxyStream(Stream):
     silence: float
     activity: int
     timer: "Timer | None"
-    transcoder: "Transcoder | None"
+    transcoder: "BodyTranscoder | None"
     transcodes_response: bool
+    conversion: "Conversion | None"
 
     def enter(self, proxy: "HttpProxy", sender: StreamSender, info: ConnectionInfo) -> None:
         """Begin an exchange that ``sender`` will answer."""
@@ -146,10 +148,10 @@ class ProxyStream(Stream):
         if end:
             self.request_received = self.started
         self.draw = proxy.random.draw()
-        if request.timeouts:
-            self._read_timeout_headers(request)
         if request.te_trailers and request.method == _POST and is_grpc(request):
             self._begin_call(request)
+        if request.timeouts:
+            self._read_timeout_headers(request)
         if proxy.filters is not None:
             self.filters = FilterRun.__new__(FilterRun)
             self.filters.begin(self, proxy.filters)
@@ -178,14 +180,16 @@ class ProxyStream(Stream):
                 return
         if end:
             self._request_complete()
-        body = self._kept_body()
+        body = self.kept_body()
         attempt = self.attempt
         if attempt is not None and attempt.started:
             body.keep_within(data, self.proxy.retry_buffer)
             self._forward_body(attempt, data, end)
             return
         body.keep(data)
-        if body.waiter is not None:
+        if self.conversion is not None and self.conversion.waits:
+            self._convert()
+        elif body.waiter is not None:
             self._wake_reader(body)
         elif body.size > _HELD_BYTES:
             self._pause_request()
@@ -202,6 +206,8 @@ class ProxyStream(Stream):
         if attempt is not None and attempt.started:
             attempt.sender.send_trailers(trailers)
             self._request_sent(attempt)
+        elif self.conversion is not None and self.conversion.waits:
+            self._convert()
         elif self.body is not None:
             self._wake_reader(self.body)
 
@@ -279,7 +285,10 @@ class ProxyStream(Stream):
             elif phase == _SEND:
                 self.phase = _UPSTREAM
                 self._prepare_request()
-                self._start_attempt()
+                if self.conversion is None:
+                    self._start_attempt()
+                else:
+                    self._convert()
                 return
             elif phase == _BEFORE_SEND:
                 if filters is not None and not filters.run(filters.chain.on_response):
@@ -366,7 +375,7 @@ class ProxyStream(Stream):
         if self.route.host_per_attempt:
             self.route.rewrite_host(self)
         pool = host.pool(self._upstream_protocol())
-        if pool.takes(self.request):
+        if pool.takes(self.request if self.outgoing is None else self.outgoing):
             self._try_host(host, pool)
         else:
             self._fail(_UPSTREAM_PROTOCOL)
@@ -390,8 +399,10 @@ class ProxyStream(Stream):
             self.arm(self.silence)
 
     def _upstream_protocol(self) -> str:
-        """What to speak with the upstream: the route's word, the listener's, else what the
-        client speaks, or what the host chooses in its TLS handshake."""
+        """What to speak with the upstream: what a filter chose, the route's word, the listener's,
+        else what the client speaks, or what the host chooses in its TLS handshake."""
+        if self.conversion is not None and self.conversion.protocol:
+            return self.conversion.protocol
         protocol = self.route.upstream_protocol or self.proxy.upstream_protocol
         if protocol:
             return protocol
@@ -411,17 +422,18 @@ class ProxyStream(Stream):
             self.call.before_send()
         body = self.body
         end = self.request_ended
+        head = self.request if self.outgoing is None else self.outgoing
         if body is None or body.size == 0:
             whole = end and self.request_trailers is None
-            sender.send_headers(self.request, whole)
+            sender.send_headers(head, whole)
             if end and not whole:
                 sender.send_trailers(self.request_trailers)
             if end:
                 self._request_sent(attempt)
             else:
-                self._resume_request()
+                self.resume_request()
             return
-        sender.send_headers(self.request, False)
+        sender.send_headers(head, False)
         go_on = True
         pieces = body.pieces
         last = len(pieces) - 1
@@ -436,18 +448,18 @@ class ProxyStream(Stream):
             self._request_sent(attempt)
             self._pace_followers(go_on)
         elif go_on:
-            self._resume_request()
+            self.resume_request()
         else:
             self._request_stalled()
 
     def upstream_drained(self) -> None:
         """The upstream takes more of the request."""
         if not self.request_ended:
-            self._resume_request()
+            self.resume_request()
         elif self.phase == _TUNNEL:
             self.sender.resume_input()
         elif self.request.is_rpc():
-            self._resume_request()
+            self.resume_request()
 
     def attempt_failed(self, attempt: Attempt, reason: int) -> None:
         """``attempt`` ended without a complete response."""
@@ -456,7 +468,7 @@ class ProxyStream(Stream):
         attempt.finish_failed(reason)
         self.attempt = None
         if self.phase == _TUNNEL or self.response_begun:
-            self._cut_response(reason)
+            self.cut_response(reason)
             return
         self._fail(reason)
 
@@ -536,13 +548,18 @@ class ProxyStream(Stream):
         self.response_received = self.reactor.now
         self.activity = self.response_received
         if self.body is not None or not self.request_ended:
-            self._kept_body().drop()
+            self.kept_body().drop()
         if end:
             self.response_ended = True
             attempt.finish_complete(status)
             self.attempt = None
         self.phase = _BEFORE_SEND
-        self.run()
+        if self.conversion is None or not self.conversion.turns:
+            self.run()
+        elif end:
+            self._response_whole(self.conversion)
+        else:
+            self._watch_response()
 
     def upstream_data(self, attempt: Attempt, data: bytes, end: bool) -> None:
         """A piece of the response body."""
@@ -603,6 +620,8 @@ class ProxyStream(Stream):
             self.call.on_trailers(trailers)
         if self.phase == _BEFORE_SEND:
             self.response_trailers = trailers
+            if self.conversion is not None and self.conversion.turns:
+                self._response_whole(self.conversion)
             return
         self._send_trailers(self.sender, trailers)
         self._finish()
@@ -640,7 +659,12 @@ class ProxyStream(Stream):
             return
         self.held = None
         sender.send_headers(head, False)
+        filters = self.filters
         for piece in held:
+            if filters is not None and filters.chain.on_response_data:
+                piece = filters.change_data(filters.chain.on_response_data, piece)  # noqa: PLW2901
+                if piece is None:
+                    return
             if self.transcodes_response:
                 piece = self.transcoder.response_data(piece)  # type: ignore[union-attr]  # noqa: PLW2901
             self.bytes_sent += len(piece)
@@ -696,11 +720,12 @@ class ProxyStream(Stream):
             sender.send_headers(head, True)
             self._finish()
             return
-        head.remove(b"content-length")
         no_body = head.status in (204, 304)
         if no_body:
             body = b""
-        else:
+        if not head.is_rpc():
+            head.remove(b"content-length")
+        if not no_body and not head.is_rpc():
             head.add(b"Content-Length", b"%d" % len(body))
             head.content_length = len(body)
         if not head.reason:
@@ -715,7 +740,7 @@ class ProxyStream(Stream):
             sender.send_headers(head, True)
         self._finish()
 
-    def _cut_response(self, reason: int) -> None:
+    def cut_response(self, reason: int) -> None:
         """The upstream failed after the response had begun: the client must notice."""
         failure = FAILURES[reason]
         self.flags |= failure.flag
@@ -740,7 +765,7 @@ class ProxyStream(Stream):
 
     # -- another form of the body ----------------------------------------------------------------
 
-    def transcode(self, transcoder: Transcoder) -> None:
+    def transcode(self, transcoder: BodyTranscoder) -> None:
         """Pass the bodies through ``transcoder`` from now on (``Request.transcode``)."""
         if self.transcoder is not None or self.phase >= _SEND:
             raise RuntimeError("it is too late for this, or somebody else does it already")
@@ -763,7 +788,7 @@ class ProxyStream(Stream):
                 body.keep(changed)
 
     def _transcode_head(self, head: ResponseHead, end: bool) -> None:
-        transcoder: Transcoder = self.transcoder  # type: ignore[assignment]  # the caller asked
+        transcoder: BodyTranscoder = self.transcoder  # type: ignore[assignment]  # the caller asked
         self.transcodes_response = transcoder.response_headers(Headers(head), end)
         if self.transcodes_response and not end:
             head.remove(b"content-length")
@@ -773,10 +798,33 @@ class ProxyStream(Stream):
         if not self.transcodes_response:
             sender.send_trailers(trailers)
             return
-        transcoder: Transcoder = self.transcoder  # type: ignore[assignment]  # it is in use
+        transcoder: BodyTranscoder = self.transcoder  # type: ignore[assignment]  # it is in use
         data = transcoder.response_end(None if trailers is None else Headers(trailers))
         self.bytes_sent += len(data)
         sender.send_data(data, True)
+
+    # -- another protocol ------------------------------------------------------------------------
+
+    def convert(self, transcoder: object, protocol: str, facade: Request) -> None:
+        """Speak ``protocol`` with the host, and where ``transcoder`` is not None turn the messages
+        with it (``Request.convert``)."""
+        if self.conversion is not None or self.phase >= _SEND:
+            raise RuntimeError("it is too late for this, or somebody else does it already")
+        if transcoder is not None and (self.call is not None or self.request.upgrade is not None):
+            raise RuntimeError("a gRPC call, or one that asks for a tunnel, has no whole message")
+        self.conversion = Conversion.__new__(Conversion)
+        self.conversion.begin(self, transcoder, protocol, facade)
+
+    def _convert(self) -> None:
+        """Send the request in the host's protocol, as soon as that can be done."""
+        conversion: Conversion = self.conversion  # type: ignore[assignment]  # the caller asked
+        if not conversion.turns or conversion.request():
+            self._start_attempt()
+
+    def _response_whole(self, conversion: Conversion) -> None:
+        """All of the response is here that is to be made the client's."""
+        if conversion.response():
+            self.run()
 
     # -- what filters did ----------------------------------------------------------------------
 
@@ -816,7 +864,7 @@ class ProxyStream(Stream):
         self.request_ended = True
         self.request_received = self.reactor.now
 
-    def _kept_body(self) -> RequestBody:
+    def kept_body(self) -> RequestBody:
         if self.body is None:
             self.body = RequestBody()
         return self.body
@@ -846,7 +894,7 @@ class ProxyStream(Stream):
         upstream takes no more."""
         if self.request.is_rpc():
             if go_on:
-                self._resume_request()
+                self.resume_request()
             else:
                 self._pause_request()
 
@@ -855,7 +903,7 @@ class ProxyStream(Stream):
             self.request_paused = True
             self.sender.pause_input()
 
-    def _resume_request(self) -> None:
+    def resume_request(self) -> None:
         if self.request_paused and self.sender is not None:
             self.request_paused = False
             self.sender.resume_input()
@@ -863,7 +911,7 @@ class ProxyStream(Stream):
     def read_body(self, limit: int) -> asyncio.Future[bytes]:
         """Return a future of the whole request body (``Request.body``)."""
         future: asyncio.Future[bytes] = self.proxy.loop.create_future()
-        body = self._kept_body()
+        body = self.kept_body()
         body.read(future, limit)
         if body.waiter is not None:
             self.sender.send_continue()
@@ -872,7 +920,7 @@ class ProxyStream(Stream):
 
     def _wake_reader(self, body: RequestBody) -> None:
         if body.wake(self.request_ended):
-            self._resume_request()
+            self.resume_request()
 
     # -- tunnels -------------------------------------------------------------------------------
 
@@ -925,7 +973,7 @@ class ProxyStream(Stream):
         if self.phase == _TUNNEL:
             self._cut_off()
         elif self.response_begun:
-            self._cut_response(reason)
+            self.cut_response(reason)
         else:
             failure = FAILURES[reason]
             self.details = failure.name
@@ -954,7 +1002,12 @@ class ProxyStream(Stream):
             self.reactor.cancel(self.timer)
 
     def _read_timeout_headers(self, request: RequestHead) -> None:
-        """``x-mosn-try-timeout`` and ``x-mosn-global-timeout``: integer milliseconds (§4.4)."""
+        """``x-mosn-try-timeout`` and ``x-mosn-global-timeout``: integer milliseconds (§4.4).  So
+        is Triple's ``tri-service-timeout``, where it is no gRPC call's deadline."""
+        if self.call is None:
+            value = request.get(b"tri-service-timeout")
+            if value is not None and value.isdigit() and len(value) < 10:
+                self.set_variable("proxy_global_timeout", value)
         for name, variable in (
             (b"x-mosn-try-timeout", "proxy_try_timeout"),
             (b"x-mosn-global-timeout", "proxy_global_timeout"),
@@ -982,6 +1035,11 @@ class ProxyStream(Stream):
             self.held = []
         if data:
             self.held.append(data)
+        if self.conversion is not None and self.conversion.turns:
+            if end:
+                self._response_whole(self.conversion)
+            else:
+                self.conversion.on_response_data(len(data))
 
     def _abandon_attempt(self) -> None:
         attempt = self.attempt
@@ -993,7 +1051,7 @@ class ProxyStream(Stream):
         """What the client or a filter did makes it impossible to go on."""
         if self.response_begun:
             self._abandon_attempt()
-            self._cut_response(reason)
+            self.cut_response(reason)
         else:
             self._fail(reason)
 

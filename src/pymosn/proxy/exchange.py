@@ -13,7 +13,8 @@ from pymosn.stream.stream import Stream
 
 if TYPE_CHECKING:
     from pymosn.proxy.downstream import ProxyStream
-    from pymosn.proxy.transcoder import Transcoder
+    from pymosn.proxy.transcoder import BodyTranscoder
+    from pymosn.proxy.transcoding import Transcoder
 
 
 class Headers:
@@ -66,6 +67,17 @@ class Headers:
 
 class BodyTooLarge(OverflowError):  # noqa: N818 -- part of the API
     """A body exceeds the limit that a filter set; unless it is caught, the reply is 413."""
+
+
+class TranscodingError(Exception):
+    """A message cannot be turned into one of another protocol; the client gets the text.
+
+    ``status`` is the reply's, in HTTP's terms: 0 means 400 for a request and 502 for a response.
+    """
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class Request:
@@ -147,11 +159,17 @@ class Request:
         """Set a variable that routes, header values and access logs can use."""
         self.stream.set_variable(name, value)
 
-    def transcode(self, transcoder: "Transcoder") -> None:
+    def transcode(self, transcoder: "BodyTranscoder") -> None:
         """Pass the bodies of this exchange through ``transcoder``; from ``on_request`` and
         ``on_route`` only.  A request whose Content-Type says ``application/grpc`` by then is a
         gRPC call from now on."""
         self.stream.transcode(transcoder)
+
+    def convert(self, transcoder: "Transcoder | None", upstream_protocol: str = "") -> None:
+        """Turn this request into one of ``upstream_protocol`` with ``transcoder``; None: only the
+        protocol changes.  From ``on_request``, ``on_route`` and ``on_host`` only; the filter names
+        the protocols that it may need in its ``upstream_protocols``."""
+        self.stream.convert(transcoder, upstream_protocol, self)
 
     async def body(self, limit: int = 1 << 20) -> bytes:
         """Return the whole request body once it has arrived.

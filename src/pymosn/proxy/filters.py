@@ -7,8 +7,9 @@ configuration.  A hook answers None to go on, a ``Response`` to answer the reque
 
 import enum
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Protocol as Shape
 
 import msgspec
 
@@ -28,6 +29,21 @@ class FilterStatus(enum.IntEnum):
     """From ``on_route``: match the route again, then go on at this filter."""
     RETRY_HOST = 4
     """From ``on_host``: choose a host again, then go on at this filter."""
+
+
+class ExtensionError(LookupError):
+    """An extension cannot be found or used; a sentence for the operator."""
+
+
+class Registry(Shape):
+    """Where a filter finds other extensions by their names."""
+
+    def names(self, kind: str) -> Iterator[str]:
+        """Yield the names of a kind."""
+
+    def get(self, kind: str, name: str) -> Any:
+        """Return what ``name`` stands for, or what ``module:Class`` is; raises
+        ``ExtensionError``."""
 
 
 class StreamFilter:
@@ -50,6 +66,8 @@ class StreamFilter:
     Config: ClassVar[type] = dict
     type: str = ""
     """What the configuration calls this filter."""
+    upstream_protocols: Sequence[str] = ()
+    """What ``Request.convert`` may be called with."""
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -59,6 +77,9 @@ class StreamFilter:
         of its virtual host, else ``self.config``.  There is no route before ``on_route``."""
         route = getattr(request.stream, "route", None)
         return self.config if route is None else route.filter_configs.get(self.type, self.config)
+
+    def provision(self, registry: Registry) -> None:
+        """Get ready, before the first request; raises ``ValueError`` when that is not possible."""
 
     def close(self) -> None:
         """The filter is no longer used; nothing is called after this."""
@@ -117,11 +138,16 @@ class FilterChain:
 
 
 def build_filter(
-    kind: type[StreamFilter], config: Mapping[str, Any], type_name: str = ""
+    kind: type[StreamFilter],
+    config: Mapping[str, Any],
+    type_name: str = "",
+    registry: Registry | None = None,
 ) -> StreamFilter:
     """Make a filter that the configuration calls ``type_name``; raises as ``read_config``."""
     made = kind(read_config(kind, config))
     made.type = type_name
+    if registry is not None:
+        made.provision(registry)
     return made
 
 
@@ -130,7 +156,11 @@ def read_config(kind: type[StreamFilter], config: Any) -> Any:
 
     Raises ``ValueError`` that says what was found and what was expected, with the JSON path.
     """
-    schema = kind.Config
+    return checked_config(kind.Config, config)
+
+
+def checked_config(schema: type, config: Any) -> Any:
+    """Return ``config`` as the class ``schema`` says it is; raises as ``read_config``."""
     if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct | dict)):
         schema = _as_struct(schema)
     try:

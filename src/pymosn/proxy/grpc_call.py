@@ -2,7 +2,7 @@
 
 Specification: gRPC over HTTP/2 (PROTOCOL-HTTP2.md of the gRPC project).  ``ProxyStream`` owns the
 object and asks it where a call goes another way than a request does; names and codes are in
-protocol/grpc.py, the counters of methods in proxy/grpc.py.
+protocol/grpc.py, the counters of methods in proxy/methods.py.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -13,6 +13,7 @@ from pymosn.protocol.grpc import (
     CANCELLED,
     escape_message,
     is_grpc,
+    read_milliseconds,
     read_status,
     read_timeout,
     status_of_http,
@@ -40,6 +41,8 @@ _GRPC_DEADLINE_EXCEEDED = GRPC_DEADLINE_EXCEEDED
 _DEADLINE_EXCEEDED = DEADLINE_EXCEEDED
 _UPSTREAM_REQUEST_TIMEOUT = UPSTREAM_REQUEST_TIMEOUT
 _N_GRPC_TIMEOUT = b"grpc-timeout"
+_N_PUSHBACK = b"grpc-retry-pushback-ms"
+_N_TRI_TIMEOUT = b"tri-service-timeout"
 
 
 class GrpcCall(Reactive):
@@ -53,6 +56,7 @@ class GrpcCall(Reactive):
     is_response: bool
     """Whether the response is gRPC too, so that it can end with a status."""
     _timer: "Timer | None"
+    _triple: bool
 
     def begin(self, stream: "ProxyStream", request: RequestHead) -> None:
         """``stream`` is this call; its deadline runs from now on."""
@@ -63,6 +67,11 @@ class GrpcCall(Reactive):
         self.is_response = False
         value = request.get(_N_GRPC_TIMEOUT)
         seconds = -1.0 if value is None else read_timeout(value)
+        if value is None and request.timeouts:
+            value = request.get(_N_TRI_TIMEOUT)
+            if value is not None:
+                seconds = read_milliseconds(value)
+                self._triple = True
         if seconds >= 0.0:
             # The exchange may have waited for a filter before it was known to be a call.
             self.deadline = stream.started + int(seconds * 1e9)
@@ -89,9 +98,9 @@ class GrpcCall(Reactive):
             now = stream.reactor.now
             left = (self.deadline - now) * 1e-9
             if 0.0 < stream.try_timeout < left:
-                stream.request.set(_N_GRPC_TIMEOUT, write_timeout(stream.try_timeout))
+                self._tell(stream.request, stream.try_timeout)
             elif now - stream.started >= 1000000:
-                stream.request.set(_N_GRPC_TIMEOUT, write_timeout(left))
+                self._tell(stream.request, left)
 
     def on_response(self, attempt: Attempt, head: ResponseHead, end: bool) -> bool:
         """Note how the upstream answers; True: the call is tried again."""
@@ -107,7 +116,7 @@ class GrpcCall(Reactive):
             and route.retry_enabled
             and route.retry.grpc_status(status)
             and stream.can_resend()
-            and stream.retry_state().by_policy()
+            and self._again(head)
         ):
             stream.attempt = None
             attempt.discard(head.status, end)
@@ -161,6 +170,26 @@ class GrpcCall(Reactive):
         if self._timer is not None:
             self.stream.reactor.cancel(self._timer)
         self.stream = None  # type: ignore[assignment]  # as declared
+
+    def _again(self, head: ResponseHead) -> bool:
+        """Try again, when the upstream wants it if it says so ("grpc-retry-pushback-ms" of gRFC
+        A6): what is no number of milliseconds, as -1, asks for no other try."""
+        pause = -1.0
+        value = head.get(_N_PUSHBACK)
+        if value is not None:
+            if not 1 <= len(value) <= 9 or not value.isdigit():
+                return False
+            pause = int(value) / 1000.0
+            if pause > _LONGEST_SILENCE:
+                return False
+        return self.stream.retry_state().after_pause(pause)
+
+    def _tell(self, request: RequestHead, seconds: float) -> None:
+        """Say how long the caller waits, in the way in which it said so."""
+        if self._triple:
+            request.set(_N_TRI_TIMEOUT, b"%d" % max(1, int(seconds * 1000)))
+        else:
+            request.set(_N_GRPC_TIMEOUT, write_timeout(seconds))
 
     def _own_status(self, status: int) -> int:
         """Return the gRPC status for an end of our own making that HTTP calls ``status``."""

@@ -8,7 +8,7 @@ from pymosn.observe.metrics cimport DownstreamStats
 from pymosn.protocol.grpc cimport status_of_http
 from pymosn.proxy.downstream cimport ProxyStream
 from pymosn.proxy.filters cimport FilterChain, Hook
-from pymosn.proxy.grpc cimport GrpcMethods
+from pymosn.proxy.methods cimport GrpcMethods, RpcMethods
 from pymosn.proxy.grpc_call cimport GrpcCall
 from pymosn.router.table cimport RouteTable
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
@@ -47,6 +47,7 @@ cdef class HttpProxy(StreamFactory):
     cdef readonly long active
     cdef public long filter_errors
     cdef readonly GrpcMethods methods
+    cdef readonly RpcMethods services
     cdef set _seen_errors
 
     @cython.locals(stream=ProxyStream)
@@ -58,9 +59,12 @@ cdef class HttpProxy(StreamFactory):
 
     @cython.locals(request=RequestHead, options=ProxyOptions)
     cdef int add_request_headers(self, ProxyStream stream) except -1
-    @cython.locals(duration=long, process=long, access_log=AccessLog, call=GrpcCall)
+    @cython.locals(duration=long, process=long, access_log=AccessLog, call=GrpcCall, request=RequestHead)
     cdef int stream_finished(self, ProxyStream stream) except -1
     cdef void filter_failed(self, Hook hook, object error)
+    cdef void extension_failed(self, str kind, object owner, object error)
+    @cython.locals(service=bytes, method=bytes, answered=bint)
+    cdef int _count_rpc(self, ProxyStream stream, RequestHead request, long duration) except -1
     cdef int _add_forwarded(self, RequestHead request, ConnectionInfo connection) except -1
     @cython.locals(tls=TlsLayer)
     cdef int _forward_client_cert(self, RequestHead request, ConnectionInfo connection) except -1

@@ -17,7 +17,7 @@ from pymosn.observe.metrics import DownstreamStats
 from pymosn.protocol.grpc import status_of_http
 from pymosn.proxy.downstream import ProxyStream
 from pymosn.proxy.filters import FilterChain, Hook
-from pymosn.proxy.grpc import GrpcMethods
+from pymosn.proxy.methods import GrpcMethods, RpcMethods
 from pymosn.router.table import RouteTable
 from pymosn.stream.stream import (
     FAILED_FLAGS,
@@ -87,6 +87,7 @@ class HttpProxy(StreamFactory):
     active: int
     filter_errors: int
     methods: "GrpcMethods"
+    services: "RpcMethods"
     _seen_errors: set[Any]
 
     def __init__(
@@ -99,6 +100,7 @@ class HttpProxy(StreamFactory):
         self.connections = set()
         self.clusters = {}
         self.methods = GrpcMethods()
+        self.services = RpcMethods()
         self._seen_errors = set()
 
     def configure(
@@ -181,21 +183,29 @@ class HttpProxy(StreamFactory):
             if call.status < 0:
                 call.status = status_of_http(stream.status)
             self.methods.count(stream.path, call, duration)
+        else:
+            request = stream.request if stream.outgoing is None else stream.outgoing
+            if request.is_rpc() or stream.request.is_rpc():
+                self._count_rpc(stream, request, duration)
         if self.access_logs is not None:
             for access_log in self.access_logs:
                 access_log.log(stream)
 
     def filter_failed(self, hook: Hook, error: BaseException | None) -> None:
-        """An exception in a user's filter: logged once with its traceback, and counted."""
-        name = type(hook.owner).__name__
+        """An exception in a user's filter."""
+        self.extension_failed("filter", hook.owner, error)
+
+    def extension_failed(self, kind: str, owner: object, error: BaseException | None) -> None:
+        """An exception in a user's code: logged once with its traceback, and counted."""
+        name = type(owner).__name__
         self.filter_errors += 1
         key = (name, type(error).__name__, str(error))
         if key in self._seen_errors:
-            log.error("filter %s failed again: %s", name, error)
+            log.error("%s %s failed again: %s", kind, name, error)
             return
         if len(self._seen_errors) < 100:
             self._seen_errors.add(key)
-        log.error("filter %s failed", name, exc_info=error)
+        log.error("%s %s failed", kind, name, exc_info=error)
 
     def take_filter_errors(self) -> int:
         """Return the exceptions in filters since the last call."""
@@ -212,6 +222,16 @@ class HttpProxy(StreamFactory):
         """Close every connection now."""
         for connection in list(self.connections):
             connection.abort()
+
+    def _count_rpc(self, stream: ProxyStream, request: RequestHead, duration: int) -> None:
+        """Count a call; where the host speaks something else, it is the client's."""
+        if not request.is_rpc():
+            request = stream.request
+        service = request.rpc_service()
+        if service is not None:
+            method = request.rpc_method()
+            answered = stream.response_received != 0
+            self.services.count(service, method or b"", stream.status, answered, duration)
 
     # -- private -----------------------------------------------------------------------------------
 

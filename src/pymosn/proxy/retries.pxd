@@ -21,6 +21,7 @@ cdef class Retries(Reactive):
     @cython.locals(stream=ProxyStream)
     cdef bint after(self, int reason) except -1
     @cython.locals(stream=ProxyStream, route=RouteEntry, cluster=UpstreamCluster, limits=Limits, wait=double)
+    cdef bint after_pause(self, double pause) except -1
     cdef bint by_policy(self) except -1
     cdef int cancel(self) except -1
     @cython.locals(stream=ProxyStream)

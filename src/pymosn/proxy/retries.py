@@ -62,6 +62,11 @@ class Retries(Reactive):
 
     def by_policy(self) -> bool:
         """Try again if the route's policy and the cluster's limit leave one more."""
+        return self.after_pause(-1.0)
+
+    def after_pause(self, pause: float) -> bool:
+        """The same after so many seconds, which the upstream asked for; negative: after the
+        policy's own."""
         stream = self.stream
         route = stream.route
         cluster = stream.cluster
@@ -76,6 +81,8 @@ class Retries(Reactive):
         if not self._counted:
             self._counted = True
             limits.retries += 1
+        if pause >= 0.0:
+            return self._schedule(pause)
         wait = route.backoff_base * (1 << min(self._by_policy - 1, 16))
         if wait > route.backoff_max:
             wait = route.backoff_max

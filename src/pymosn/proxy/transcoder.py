@@ -7,7 +7,7 @@ and what goes to the client behind everybody else.
 from pymosn.proxy.exchange import Headers
 
 
-class Transcoder:
+class BodyTranscoder:
     """Changes the bodies of one exchange.  As it is, it changes nothing.
 
     A filter gives one to ``Request.transcode``.  The lengths that the heads announced are

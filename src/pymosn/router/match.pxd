@@ -1,12 +1,13 @@
 cimport cython
 
 from pymosn.message cimport RequestHead
+from pymosn.protocol.grpc cimport call_field
 from pymosn.protocol.uri cimport lowered, parameter
 from pymosn.stream.stream cimport Stream
 from pymosn.stream.variables cimport Variable, lookup_or_setting
 
 cdef int _EXACT, _REGEX, _PREFIX, _SUFFIX, _PRESENT, _ANY, _PATH
-cdef int _HEADER, _METHOD, _AUTHORITY, _TARGET, _SCHEME
+cdef int _HEADER, _METHOD, _AUTHORITY, _TARGET, _SCHEME, _CALL, _CALLED
 
 
 @cython.final
@@ -27,7 +28,7 @@ cdef class HeaderMatcher:
     cdef int source
     cdef ValueMatcher value
 
-    @cython.locals(request=RequestHead)
+    @cython.locals(request=RequestHead, value=bytes)
     cpdef bint test(self, Stream stream) except -1
 
 

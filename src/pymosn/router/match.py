@@ -3,6 +3,7 @@
 from types import MappingProxyType
 from typing import Any, Final
 
+from pymosn.protocol.grpc import call_field
 from pymosn.protocol.uri import lowered, parameter
 from pymosn.router.pattern import compile_pattern
 from pymosn.snapshot import RouteMatch, ValueMatch
@@ -32,6 +33,10 @@ _METHOD = 1
 _AUTHORITY = 2
 _TARGET = 3
 _SCHEME = 4
+_CALL = 5
+"""A header that RPC protocols have; a call of gRPC or Triple says the same otherwise."""
+_CALLED = 6
+"""HTTP's method, and the method that a call is of."""
 
 
 class ValueMatcher:
@@ -86,6 +91,18 @@ class HeaderMatcher:
         request = stream.request
         if self.source == _HEADER:
             return self.value.test(request.get(self.name))
+        if self.source == _CALL:
+            value = request.get(self.name)
+            if value is None and not request.is_rpc():
+                value = call_field(request, self.name)
+            return self.value.test(value)
+        if self.source == _CALLED:
+            if request.is_rpc():
+                return self.value.test(request.get(self.name))
+            if self.value.test(request.method):
+                return True
+            value = call_field(request, self.name)
+            return value is not None and self.value.test(value)
         if self.source == _METHOD:
             return self.value.test(request.method)
         if self.source == _AUTHORITY:
@@ -214,10 +231,13 @@ _PATH_KINDS: Final = MappingProxyType(
 )
 _PSEUDO_HEADERS: Final = MappingProxyType(
     {
-        "method": _METHOD,
+        "method": _CALLED,
         ":method": _METHOD,
         ":authority": _AUTHORITY,
         ":path": _TARGET,
         ":scheme": _SCHEME,
+        "service": _CALL,
+        "group": _CALL,
+        "version": _CALL,
     }
 )

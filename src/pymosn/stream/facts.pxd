@@ -2,11 +2,12 @@ cimport cython
 
 from pymosn.message cimport RequestHead, ResponseHead
 from pymosn.network.secure cimport TlsLayer
+from pymosn.protocol.grpc cimport call_field
 from pymosn.protocol.uri cimport raw_path
 from pymosn.stream.stream cimport ConnectionInfo, Stream
 from pymosn.stream.texts cimport as_bytes, decimal, go_duration
 
-cdef bytes _TRUE, _FALSE
+cdef bytes _TRUE, _FALSE, _SERVICE, _METHOD
 cdef tuple _FLAG_NAMES
 
 
@@ -66,6 +67,8 @@ cpdef bytes request_path(Stream stream)
 cpdef bytes request_query(Stream stream)
 cpdef bytes request_length(Stream stream)
 cpdef bytes request_id(Stream stream)
+@cython.locals(request=RequestHead)
+cdef bytes _rpc_name(Stream stream, bytes name)
 cpdef bytes rpc_service(Stream stream)
 cpdef bytes rpc_method(Stream stream)
 @cython.locals(request=RequestHead)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from pymosn.network import address
+from pymosn.protocol.grpc import call_field
 from pymosn.protocol.uri import raw_path
 from pymosn.stream.stream import Stream
 from pymosn.stream.texts import as_bytes, decimal, go_duration
@@ -253,12 +254,25 @@ def request_id(stream: Stream) -> bytes | None:
     return None if stream.request is None else stream.request.get(b"x-request-id")
 
 
+def _rpc_name(stream: Stream, name: bytes) -> bytes | None:
+    """Return the name of the service or the method that is called: by the request, or by what the
+    host gets where only that is a call."""
+    request = stream.request
+    if stream.outgoing is not None and stream.outgoing.is_rpc():
+        request = stream.outgoing
+    if request is None:
+        return None
+    if not request.is_rpc():
+        return call_field(request, name)
+    return request.rpc_service() if name == _SERVICE else request.rpc_method()
+
+
 def rpc_service(stream: Stream) -> bytes | None:
-    return None if stream.request is None else stream.request.rpc_service()
+    return _rpc_name(stream, _SERVICE)
 
 
 def rpc_method(stream: Stream) -> bytes | None:
-    return None if stream.request is None else stream.request.rpc_method()
+    return _rpc_name(stream, _METHOD)
 
 
 def frame_timeout(stream: Stream) -> bytes | None:
@@ -281,6 +295,8 @@ def _since(start: int, end: int) -> int:
     return end - start if end > start else 0
 
 
+_SERVICE = b"service"
+_METHOD = b"method"
 _TRUE = b"true"
 _FALSE = b"false"
 

@@ -45,6 +45,7 @@ cdef class ConnectionInfo:
 cdef class Stream(StreamReceiver):
     cdef readonly ConnectionInfo connection
     cdef public RequestHead request
+    cdef public RequestHead outgoing
     cdef public ResponseHead response
     cdef readonly long started, request_received, response_received, upstream_sent, finished
     cdef public int status

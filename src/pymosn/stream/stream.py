@@ -162,6 +162,8 @@ class Stream(StreamReceiver):
 
     connection: "ConnectionInfo"
     request: "RequestHead"  # None until there is one
+    outgoing: "RequestHead | None"
+    """What the host gets where the request was turned into one of another protocol."""
     response: "ResponseHead | None"
     started: int
     request_received: int

@@ -11,7 +11,7 @@ read while the only client that it works for takes no replies.
 
 from typing import Final
 
-from pymosn.message import Head, RequestHead, ResponseHead, check_field
+from pymosn.message import CONNECTION_FIELDS, Head, RequestHead, ResponseHead, check_field
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Reactor, Timer
 from pymosn.network.secure import TlsFactory
@@ -171,6 +171,7 @@ class XprotocolClientConnection(PooledConnection):
         number = self._next_id()
         parts = self.codec.encode_request(head, content, number)
         if parts is None:
+            self._tell_failure()
             return -1
         if not sender.oneway:
             self._streams[number] = sender
@@ -231,6 +232,7 @@ class XprotocolClientConnection(PooledConnection):
                 if self.lent == 0:
                     self.close_idle()
             elif event == _ERROR:
+                self._tell_failure()
                 self._leave()
                 self._lose_streams(_UPSTREAM_PROTOCOL)
                 self.connection.close()
@@ -398,6 +400,12 @@ class XprotocolClientConnection(PooledConnection):
             self._failures = 0
             self._heartbeats += 1
             self.pool.reactor.arm(self._timer, self, self._heartbeat_wait())
+
+    def _tell_failure(self) -> None:
+        """Report an exception in a user's protocol, if it was one."""
+        failure = self.codec.take_failure()
+        if failure is not None and self.pool.reactor.on_error is not None:
+            self.pool.reactor.on_error(self.codec, failure)
 
     def _leave(self) -> None:
         """Take no more exchanges."""
@@ -708,7 +716,10 @@ class XprotocolPool(ConnectionPool):
 
 
 def http_response(response: RpcResponse) -> ResponseHead:
-    """Return a frame's head as one of HTTP: its status and those fields that HTTP can carry."""
+    """Return a frame's head as one of HTTP: its status and those fields that HTTP can carry.
+
+    What it calls ``Content-Length`` says nothing of the response's length.
+    """
     head = ResponseHead(response.status)
     head.start = -1
     for name, value in response.items():
@@ -716,5 +727,6 @@ def http_response(response: RpcResponse) -> ResponseHead:
             check_field(name, value)
         except ValueError:
             continue
-        head.add(name, value)
+        if name.lower() not in CONNECTION_FIELDS:
+            head.add(name, value)
     return head

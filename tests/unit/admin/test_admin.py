@@ -115,6 +115,7 @@ def test_simple_ones(subject: Fake) -> None:
     assert state.endswith("&state=6\n")
     assert decoded(send(subject, "/api/v1/listeners"))[0]["name"] == "web"
     assert decoded(send(subject, "/api/v1/workers")) == [{"worker": 0}]
+    assert decoded(send(subject, "/api/v1/services")) == []
     assert send(subject, "/livez").status == 200
 
 
@@ -204,6 +205,13 @@ def test_features_and_environment(subject: Fake, monkeypatch: pytest.MonkeyPatch
     answer = decoded(send(subject, "/api/v1/env?key=SOME_NAME&key=NO_SUCH"))
     assert answer == {"env": {"SOME_NAME": "value"}, "not_found": ["NO_SUCH"]}
     assert send(subject, "/api/v1/env").status == 400
+
+
+def test_there_are_no_plugin_processes(subject: Fake) -> None:
+    every = send(subject, "/api/v1/plugin?status=all")
+    assert (every.status, every.body) == (200, "")
+    for query in ("", "?status=x", "?enable=x", "?disable=x"):
+        assert send(subject, f"/api/v1/plugin{query}").status == 400
 
 
 def test_reload(subject: Fake) -> None:

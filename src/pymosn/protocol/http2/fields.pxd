@@ -3,7 +3,7 @@ cimport cython
 cdef int _REGULAR, _X_MOSN, _COOKIE, _HOST, _CONTENT_LENGTH, _TE
 cdef int _METHOD, _SCHEME, _AUTHORITY, _PATH, _STATUS, _PROTOCOL, _BAD
 cdef bytes _NAME, _TOKEN, _VALUE, _TARGET, _HOST_BYTES, _DIGITS
-cdef bytes _HTTP, _HTTPS, _TRAILERS
+cdef bytes _HTTP, _HTTPS, _TRAILERS, _TRI_TIMEOUT
 cdef KnownNames _NAMES
 
 

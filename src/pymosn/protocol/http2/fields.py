@@ -14,19 +14,21 @@ REGULAR: Final = 0
 NO_TRAILER: Final = 1
 """Regular, but it means nothing in trailers (RFC 9110 §6.5.1)."""
 X_MOSN: Final = 2
-"""The name begins with ``x-mosn-``."""
-COOKIE: Final = 3
-HOST: Final = 4
-CONTENT_LENGTH: Final = 5
-TE: Final = 6
+"""The name begins with ``x-mosn-``, or is that of Triple's timeout."""
+EXPECT: Final = 3
+"""Means nothing in trailers either."""
+COOKIE: Final = 4
+HOST: Final = 5
+CONTENT_LENGTH: Final = 6
+TE: Final = 7
 """``te: trailers``; every other value is ``BAD``."""
-METHOD: Final = 7
-SCHEME: Final = 8
-AUTHORITY: Final = 9
-PATH: Final = 10
-STATUS: Final = 11
-PROTOCOL: Final = 12
-BAD: Final = 13
+METHOD: Final = 8
+SCHEME: Final = 9
+AUTHORITY: Final = 10
+PATH: Final = 11
+STATUS: Final = 12
+PROTOCOL: Final = 13
+BAD: Final = 14
 """No field of a well-formed message."""
 
 INDEX: Final = 0
@@ -169,7 +171,9 @@ def kind_of_name(name: bytes) -> int:
     for index in range(len(name)):
         if not allowed[raw[index]]:
             return _BAD
-    return _X_MOSN if name.startswith(b"x-mosn-") else _REGULAR
+    if name.startswith(b"x-mosn-") or name == _TRI_TIMEOUT:
+        return _X_MOSN
+    return _REGULAR
 
 
 def kind_of_value(kind: int, raw: "bytes | bytearray", start: int, end: int) -> int:
@@ -248,13 +252,14 @@ _HOST_BYTES = _table(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:[]%"
 )
 _DIGITS = _table(b"0123456789")
+_TRI_TIMEOUT = b"tri-service-timeout"
 _KINDS = MappingProxyType({
     b":method": METHOD, b":scheme": SCHEME, b":authority": AUTHORITY, b":path": PATH,
     b":status": STATUS, b":protocol": PROTOCOL,
     b"cookie": COOKIE, b"host": HOST, b"content-length": CONTENT_LENGTH, b"te": TE,
     b"connection": BAD, b"keep-alive": BAD, b"proxy-connection": BAD, b"transfer-encoding": BAD,
     b"upgrade": BAD,
-    b"trailer": NO_TRAILER, b"expect": NO_TRAILER, b"content-encoding": NO_TRAILER,
+    b"trailer": NO_TRAILER, b"expect": EXPECT, b"content-encoding": NO_TRAILER,
     b"content-type": NO_TRAILER, b"content-range": NO_TRAILER, b"authorization": NO_TRAILER,
     b"set-cookie": NO_TRAILER, b"cache-control": NO_TRAILER,
 })  # fmt: skip

@@ -18,7 +18,7 @@ cdef int _REQUEST, _RESPONSE, _HEARTBEAT, _HEARTBEAT_REPLY, _GOAWAY, _BAD_REQUES
 cdef int _ONEWAY, _HEARTBEAT_COMMAND, _GOAWAY_COMMAND
 cdef long _NULL
 cdef str _NAME
-cdef bytes _SOFA_SERVICE, _SERVICE, _SOFA_METHOD, _METHOD, _SOFA_REQUEST
+cdef bytes _SOFA_SERVICE, _SERVICE, _SOFA_METHOD, _METHOD, _SOFA_REQUEST, _SOFA_RESPONSE
 
 
 cdef class BoltRequest(RpcRequest):
@@ -86,6 +86,11 @@ cdef class BoltCodec(Codec):
     cdef list _hijack(self, ResponseHead head, bytes content, RpcRequest request)
 
 
+@cython.locals(request=BoltRequest, block=bytes, start=bytes, size=Py_ssize_t)
+cpdef BoltRequest new_request(list fields, Py_ssize_t content_size, long timeout, bytes class_name)
+@cython.locals(
+    response=BoltResponse, block=bytes, sizes=bytes, start=bytes, at=Py_ssize_t, code=int)
+cpdef BoltResponse new_response(int status, list fields, Py_ssize_t content_size, int version)
 cpdef int http_status(int status) noexcept
 cpdef int bolt_status(int status, int version)
 

@@ -338,6 +338,53 @@ class BoltCodec(Codec):
         return [start, content] if content else [start]
 
 
+def new_request(
+    fields: list[tuple[bytes, bytes]], content_size: int, timeout: int, class_name: bytes
+) -> BoltRequest:
+    """Return the head of a request of ours, version 1, with the header map ``fields``.
+
+    ``timeout`` in milliseconds.  Raises ``ValueError`` when it does not fit into a frame.
+    """
+    block = b"".join([_pair(name, value) for name, value in fields])
+    if len(block) > 65535 or len(class_name) > 65535 or content_size > 0xFFFFFFFF:
+        raise ValueError("the header map, the class name or the content is too large")
+    start = _request_start(
+        1, TYPE_REQUEST, COMMAND_REQUEST, 0, timeout & 0xFFFFFFFF, len(class_name), len(block),
+        content_size,
+    )  # fmt: skip
+    size = len(start) + len(class_name)
+    request = BoltRequest.__new__(BoltRequest)
+    request.enter(_NAME, start + class_name + block, size, 0, content_size)
+    request.time_limit = timeout
+    request.version = 1
+    request.crc = False
+    return request
+
+
+def new_response(
+    status: int, fields: list[tuple[bytes, bytes]], content_size: int, version: int
+) -> BoltResponse:
+    """Return the head of a response of ours, with what ``status`` of HTTP means to bolt.
+
+    Raises ``ValueError`` when it does not fit into a frame.
+    """
+    block = b"".join([_pair(name, value) for name, value in fields])
+    if len(block) > 65535 or content_size > 0xFFFFFFFF:
+        raise ValueError("the header map or the content is too large")
+    code = SUCCESS if 200 <= status < 300 else bolt_status(status, version)
+    sizes = _response_start(version, COMMAND_RESPONSE, 0, code, len(block), content_size)
+    # The class name's length is in front of the header map's.
+    at = len(sizes) - 8
+    start = sizes[:at] + len(_SOFA_RESPONSE).to_bytes(2, "big") + sizes[at + 2 :] + _SOFA_RESPONSE
+    response = BoltResponse.__new__(BoltResponse)
+    response.enter(_NAME, start + block, len(start), 0, content_size)
+    response.rpc_status = code
+    response.status = status
+    response.version = version
+    response.crc = False
+    return response
+
+
 def http_status(status: int) -> int:
     """Return what a bolt status means in HTTP's terms (spec §3.5)."""
     if status == 0:
@@ -517,3 +564,4 @@ _SERVICE = b"service"
 _SOFA_METHOD = b"sofa_head_method_name"
 _METHOD = b"method"
 _SOFA_REQUEST = b"com.alipay.sofa.rpc.core.request.SofaRequest"
+_SOFA_RESPONSE = b"com.alipay.sofa.rpc.core.response.SofaResponse"

@@ -38,7 +38,9 @@ cdef class CustomCodec(Codec):
     cdef str name
     cdef object protocol
     cdef object _frame
+    cdef object _failure
 
+    cpdef object take_failure(self)
     cpdef Py_ssize_t measure(self, bytes data, Py_ssize_t at, Py_ssize_t available) except -2
     cpdef int read(self, bytes data, Py_ssize_t at, Py_ssize_t size) except -2
     @cython.locals(request=CustomRequest, response=CustomResponse)

@@ -173,12 +173,19 @@ class CustomCodec(Codec):
     name: str
     protocol: Any
     _frame: Any
+    _failure: BaseException | None
 
     def __init__(self, limits: FrameLimits, name: str, protocol: Protocol) -> None:
         Codec.__init__(self, limits)
         self.name = name
         self.protocol = protocol
         self._frame = None
+        self._failure = None
+
+    def take_failure(self) -> BaseException | None:
+        failure = self._failure
+        self._failure = None
+        return failure
 
     def measure(self, data: bytes, at: int, available: int) -> int:
         view = memoryview(data)[at:]
@@ -198,6 +205,7 @@ class CustomCodec(Codec):
             if frame.kind not in ("request", "oneway", "response"):
                 return self._bad(f"{frame.kind!r} is not a kind of frame")
         except Exception as error:
+            self._failure = error
             return self._bad(f"{type(error).__name__}: {error}")
         self._frame = frame
         return int(frame.size)
@@ -207,6 +215,7 @@ class CustomCodec(Codec):
         try:
             return self._take(frame)
         except Exception as error:
+            self._failure = error
             self._bad(f"{type(error).__name__}: {error}")
             return self.fail(self.error)
 
@@ -258,7 +267,8 @@ class CustomCodec(Codec):
         reason = (content.strip() or head.reason).decode("utf-8", "replace")
         try:
             frame = self.protocol.hijack(asked.frame, head.status, reason)
-        except Exception:
+        except Exception as error:
+            self._failure = error
             return None
         return None if frame is None else self._encoded(frame, request.id, None, None)
 
@@ -295,7 +305,8 @@ class CustomCodec(Codec):
             frame.headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers]
         try:
             return [bytes(self.protocol.encode(frame))]
-        except Exception:
+        except Exception as error:
+            self._failure = error
             return None
 
     def _checked_size(self, size: int) -> int:

@@ -4,10 +4,10 @@ from pymosn.message cimport RequestHead, ResponseHead
 from pymosn.protocol.xprotocol.frame cimport (
     Codec,
     FieldRequest,
+    FieldResponse,
     FrameLimits,
     RpcProtocol,
     RpcRequest,
-    RpcResponse,
     i64,
     patched,
     u16,
@@ -30,15 +30,22 @@ cdef class DubboRequest(FieldRequest):
     cpdef bytes get(self, bytes name)
     cpdef bytes rpc_service(self)
     cpdef bytes rpc_method(self)
-    @cython.locals(reader=HessianReader, pairs=list, at=Py_ssize_t, key=bytes, value=bytes)
+    cpdef bytes rpc_version(self)
+    @cython.locals(at=Py_ssize_t)
     cpdef list attachments(self)
     cpdef Py_ssize_t find_attachments(self)
     @cython.locals(reader=HessianReader, types=bytes, count=Py_ssize_t, at=Py_ssize_t)
     cdef Py_ssize_t _look_for_attachments(self)
 
 
-cdef class DubboResponse(RpcResponse):
-    pass
+cdef class DubboResponse(FieldResponse):
+    cdef Py_ssize_t _most
+
+    cpdef list load(self)
+    @cython.locals(body=bytes, at=Py_ssize_t, parts=list, fields=list)
+    cpdef bytes body_now(self, bint may_have)
+    @cython.locals(reader=HessianReader, body=bytes, at=Py_ssize_t)
+    cdef Py_ssize_t _find_attachments(self)
 
 
 cdef class Dubbo(RpcProtocol):
@@ -70,8 +77,13 @@ cdef class DubboCodec(Codec):
     cpdef bytes goaway(self, long number)
 
 
+@cython.locals(codec=DubboCodec, start=bytes)
+cpdef DubboRequest new_request(bytes body)
+@cython.locals(codec=DubboCodec, response=DubboResponse)
+cpdef DubboResponse new_response(int status, bytes body)
 cpdef int http_status(int status)
 cpdef int dubbo_status(int status)
+cpdef bint takes_attachments(bytes version)
 @cython.locals(raw='const unsigned char *', size=Py_ssize_t, at=Py_ssize_t, byte=int)
 cpdef Py_ssize_t count_types(bytes types)
 @cython.locals(again=DubboRequest, reader=HessianReader, fields=list, came=bytes)
@@ -79,9 +91,11 @@ cdef bytes _with_fields(DubboRequest request, bytes content)
 @cython.locals(at=Py_ssize_t, body=bytes, tail=bytes, parts=list, wanted=dict, extra=list)
 cdef bytes _rewritten(DubboRequest request, list fields)
 @cython.locals(
-    reader=HessianReader, body=bytes, parts=list, start=Py_ssize_t, key=bytes, value=bytes,
-    text=bint, written=Py_ssize_t)
-cdef bytes _attachments(DubboRequest request, Py_ssize_t at, list fields, dict metadata)
+    reader=HessianReader, parts=list, start=Py_ssize_t, key=bytes, value=bytes, text=bint,
+    written=Py_ssize_t)
+cdef bytes _attachments(bytes body, Py_ssize_t at, list fields, dict metadata)
+@cython.locals(reader=HessianReader, pairs=list, key=bytes, value=bytes)
+cdef list _string_pairs(bytes body, Py_ssize_t at, Py_ssize_t most)
 cdef void _enter_map(HessianReader reader)
 cdef bint _is_string(int code) noexcept
 cdef bytes _start(int flags, int status, long number, Py_ssize_t size)

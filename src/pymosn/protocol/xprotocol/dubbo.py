@@ -30,10 +30,10 @@ from pymosn.protocol.xprotocol.frame import (
     RESPONSE,
     Codec,
     FieldRequest,
+    FieldResponse,
     FrameLimits,
     RpcProtocol,
     RpcRequest,
-    RpcResponse,
     i64,
     patched,
     u16,
@@ -126,25 +126,14 @@ class DubboRequest(FieldRequest):
     def rpc_method(self) -> bytes | None:
         return self._method
 
+    def rpc_version(self) -> bytes | None:
+        """Return the version of Dubbo that the client says it speaks."""
+        return self._dubbo
+
     def attachments(self) -> list[tuple[bytes, bytes]]:
         """Return the attachments whose values are strings, as they came."""
-        pairs: list[tuple[bytes, bytes]] = []
         at = self.find_attachments()
-        if at < 0:
-            return pairs
-        reader = HessianReader(self.body, at)
-        _enter_map(reader)
-        while reader.peek() != 0x5A and not reader.error:
-            key = reader.read_string()
-            if key is None or len(pairs) >= self._most:
-                break
-            if _is_string(reader.peek()):
-                value = reader.read_string()
-                if value is not None:
-                    pairs.append((key, value))
-            else:
-                reader.skip()
-        return pairs
+        return [] if at < 0 else _string_pairs(self.body, at, self._most)
 
     def find_attachments(self) -> int:
         """Return where the map of attachments is in the body, -1 when there is none."""
@@ -168,8 +157,53 @@ class DubboRequest(FieldRequest):
         return at
 
 
-class DubboResponse(RpcResponse):
-    """A response.  Its body is not looked into."""
+class DubboResponse(FieldResponse):
+    """A response, with its attachments as fields.
+
+    Its body in Hessian is a number, 3 to 5 when there are attachments, a value or an exception,
+    and the map of attachments.  It is looked into only when somebody asks for a field.
+    """
+
+    _most: int
+    """Attachments that are looked at; 0 when the body is not such a one."""
+
+    def load(self) -> list[tuple[bytes, bytes]]:
+        at = self._find_attachments()
+        if at < 0:
+            return []
+        return _string_pairs(self.body, at, self._most)
+
+    def body_now(self, may_have: bool) -> bytes | None:
+        """Return the body with the attachments as they are now; None when they cannot be said.
+
+        ``may_have``: the client understands attachments where there were none.
+        """
+        body = self.body
+        if not self._most or not body or not 0x90 <= body[0] <= 0x95:
+            return None
+        fields = self.fields_now()
+        at = self._find_attachments()
+        if at < 0:
+            if body[0] > 0x92 or not may_have:
+                return None
+            parts = [bytes((body[0] + 3,)), body[1:], b"H"]
+            parts.extend([encode_string(text) for pair in fields for text in pair])
+            parts.append(b"Z")
+            return b"".join(parts)
+        return body[:at] + _attachments(body, at, fields, None)
+
+    def _find_attachments(self) -> int:
+        """Return where the map of attachments is in the body, -1 when there is none."""
+        body = self.body
+        if not self._most or not body or not 0x93 <= body[0] <= 0x95:
+            return -1
+        reader = HessianReader(body, 1)
+        if body[0] != 0x95:
+            reader.skip()
+        if reader.peek() not in (0x48, 0x4D):
+            return -1
+        at = reader.at
+        return at if reader.skip() and reader.at == len(body) else -1
 
 
 class Dubbo(RpcProtocol):
@@ -225,6 +259,10 @@ class DubboCodec(Codec):
             response.enter(_NAME, raw[at : at + 16], 16, self.id, size - 16)
             response.rpc_status = raw[at + 3]
             response.status = http_status(response.rpc_status)
+            response.enter_body(self.content)
+            response._most = 0
+            if flags & 0x1F == HESSIAN2 and response.rpc_status == OK:
+                response._most = self.limits.max_headers
             self.response = response
             return _RESPONSE
         request = DubboRequest.__new__(DubboRequest)
@@ -274,6 +312,10 @@ class DubboCodec(Codec):
     ) -> list[bytes] | None:
         if isinstance(head, DubboResponse):
             response = head
+            if response.edited() and content == response.body:
+                # Without a place for attachments it goes as it came.
+                asked = request.rpc_version() if isinstance(request, DubboRequest) else None
+                content = response.body_now(takes_attachments(asked)) or content
             start = patched(response.raw, 4, 8, request.id)
             if response.start < 0:
                 start = patched(start, 3, 1, dubbo_status(response.status))
@@ -305,6 +347,29 @@ class DubboCodec(Codec):
         return _start(FLAG_REQUEST | FLAG_EVENT | HESSIAN2, 0, number, 2) + _READ_ONLY
 
 
+def new_request(body: bytes) -> DubboRequest:
+    """Return the head of a request of ours whose body is ``body``, in Hessian 2."""
+    codec = DubboCodec(FrameLimits(max_frame=len(body) + 16, max_header=len(body)))
+    start = _start(FLAG_REQUEST | FLAG_TWO_WAY | HESSIAN2, 0, 0, len(body))
+    if codec.read(start + body, 0, 16 + len(body)) != _REQUEST:
+        raise ValueError(codec.error)
+    request: DubboRequest = codec.request  # type: ignore[assignment]  # of this codec
+    return request
+
+
+def new_response(status: int, body: bytes) -> DubboResponse:
+    """Return the head of a response of ours, with what ``status`` of HTTP means to Dubbo.
+
+    Where that is OK, ``body`` is a result in Hessian 2, else it is an encoded string.
+    """
+    codec = DubboCodec(FrameLimits())
+    code = OK if 200 <= status < 300 else dubbo_status(status)
+    codec.read(_start(HESSIAN2, code, 0, len(body)) + body, 0, 16 + len(body))
+    response: DubboResponse = codec.response  # type: ignore[assignment]  # of this codec
+    response.status = status
+    return response
+
+
 def http_status(status: int) -> int:
     """Return what a Dubbo status means in HTTP's terms; MOSN knows no answer."""
     return 200 if status == 20 else _HTTP_STATUSES.get(status, 500)
@@ -313,6 +378,15 @@ def http_status(status: int) -> int:
 def dubbo_status(status: int) -> int:
     """Return the Dubbo status for one of HTTP (spec §3.7)."""
     return _DUBBO_STATUSES.get(status, SERVICE_ERROR)
+
+
+def takes_attachments(version: bytes | None) -> bool:
+    """Say whether a client of this version of Dubbo understands results with attachments: 2.0.2
+    does, as the version of the protocol, and what is as old as 2.6.3."""
+    numbers = [int(part) for part in (version or b"").split(b".")[:3] if part.isdigit()]
+    if len(numbers) != 3:
+        return False
+    return [2, 0, 2] <= numbers < [2, 0, 10] or numbers >= [2, 6, 3]
 
 
 def count_types(types: bytes) -> int:
@@ -378,7 +452,7 @@ def _rewritten(request: DubboRequest, fields: list[tuple[bytes, bytes]]) -> byte
         at = len(body)
         tail = b""
     else:
-        tail = _attachments(request, at, extra, wanted)
+        tail = _attachments(body, at, extra, wanted)
     parts = [
         encode_string(wanted[name]) if name in wanted else b"N" for name in _METADATA
     ]
@@ -387,15 +461,35 @@ def _rewritten(request: DubboRequest, fields: list[tuple[bytes, bytes]]) -> byte
     return b"".join(parts)
 
 
+def _string_pairs(body: bytes, at: int, most: int) -> list[tuple[bytes, bytes]]:
+    """Return those entries of the map at ``at`` whose values are strings, ``most`` at most."""
+    pairs: list[tuple[bytes, bytes]] = []
+    reader = HessianReader(body, at)
+    _enter_map(reader)
+    while reader.peek() != 0x5A and not reader.error:
+        key = reader.read_string()
+        if key is None or len(pairs) >= most:
+            break
+        if _is_string(reader.peek()):
+            value = reader.read_string()
+            if value is not None:
+                pairs.append((key, value))
+        else:
+            reader.skip()
+    return pairs
+
+
 def _attachments(
-    request: DubboRequest, at: int, fields: list[tuple[bytes, bytes]], metadata: dict[bytes, bytes]
+    body: bytes,
+    at: int,
+    fields: list[tuple[bytes, bytes]],
+    metadata: dict[bytes, bytes] | None,
 ) -> bytes:
     """Return the map of attachments with ``fields`` for those that are strings.
 
-    Others are kept as they came; so is an attachment with the name of a piece of metadata, with
-    the value that this now has.  All stay where they were, what is new comes last.
+    Others are kept as they came; so is an attachment with the name of a piece of ``metadata``,
+    with the value that this now has.  All stay where they were, what is new comes last.
     """
-    body = request.body
     reader = HessianReader(body, at)
     _enter_map(reader)
     parts = [body[at : reader.at]]
@@ -407,7 +501,7 @@ def _attachments(
         reader.skip()
         if key is not None and not text:
             parts.append(body[start : reader.at])
-        elif key is not None and key in _METADATA:
+        elif key is not None and metadata is not None and key in _METADATA:
             parts.append(encode_string(key))
             parts.append(encode_string(metadata.get(key, b"")))
         elif written < len(fields) and fields[written][0] == key:

@@ -1,7 +1,7 @@
 cimport cython
 
 cdef int _MAX_DEPTH
-cdef Py_ssize_t _MAX_DEFINITIONS
+cdef Py_ssize_t _MAX_DEFINITIONS, _MAX_VALUES
 
 
 cdef class HessianReader:
@@ -10,6 +10,7 @@ cdef class HessianReader:
     cdef readonly Py_ssize_t end
     cdef readonly str error
     cdef list _classes, _names, _objects
+    cdef Py_ssize_t _left
 
     cdef int enter(self, bytes data, Py_ssize_t at, Py_ssize_t end) except -1
 
@@ -37,6 +38,8 @@ cdef class HessianReader:
     cdef void _skip_binary(self, int code)
     @cython.locals(names=list, count=Py_ssize_t)
     cdef void _define(self, bint named)
+    @cython.locals(name=bytes)
+    cdef str _name(self)
 
     @cython.locals(code=int)
     cdef object _value(self, int depth)
@@ -72,6 +75,8 @@ cpdef bytes encode(object value)
 cpdef bytes encode_string(bytes text)
 cdef void _write(object value, list parts, int depth) except *
 cdef bytes _integer_form(object value)
+cdef bytes _long_form(object value)
+cdef bytes _eight_bytes(object value)
 cdef void _write_binary(bytes value, list parts) except *
 cdef str _text(bytes value)
 cdef Py_ssize_t _units(str value)

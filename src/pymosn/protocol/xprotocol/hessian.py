@@ -9,6 +9,7 @@ surrogates of three bytes each; both spellings are read, the latter is written.
 """
 
 import struct
+from collections.abc import Iterable
 from typing import Any, Final
 
 MAX_DEPTH: Final = 128
@@ -16,8 +17,30 @@ MAX_DEPTH: Final = 128
 MAX_DEFINITIONS: Final = 4096
 """Class definitions in one buffer."""
 
+MAX_VALUES: Final = 1 << 20
+"""Values that ``read`` builds of one buffer: a byte of it may become an object of a hundred."""
+
 _MAX_DEPTH = MAX_DEPTH
+_MAX_VALUES = MAX_VALUES
 _MAX_DEFINITIONS = MAX_DEFINITIONS
+
+
+class Date(int):
+    """Milliseconds since 1970, UTC, that are Hessian's date."""
+
+
+class Long(int):
+    """A number that is written as a long, however small."""
+
+
+class Typed(list[Any]):
+    """A list that is written with the name of its type, as ``[string`` for Java's String[]."""
+
+    type: str
+
+    def __init__(self, type_name: str, values: Iterable[Any]) -> None:
+        super().__init__(values)
+        self.type = type_name
 
 
 class HessianReader:
@@ -32,6 +55,8 @@ class HessianReader:
     _names: list[list[str]] | None
     """What they are called; only as long as values are built."""
     _objects: list[Any] | None
+    _left: int
+    """How many more values may be built."""
 
     def __init__(self, data: bytes, at: int = 0, end: int = -1) -> None:
         """``end`` -1: all of ``data``."""
@@ -86,10 +111,11 @@ class HessianReader:
     def read(self) -> Any:
         """Return a value: None, bool, int, float, str, bytes, list or dict.
 
-        Dates are ints (milliseconds); an object is a dict with its class name under ``""``.
+        Dates are ``Date``; an object is a dict with its class name under ``""``.
         """
         if self._objects is None:
             self._objects = []
+            self._left = _MAX_VALUES
         return self._value(0)
 
     def skip(self) -> bool:
@@ -247,7 +273,7 @@ class HessianReader:
             return
         names = []
         if named:
-            names.append(_text(self.read_string()))
+            names.append(self._name())
         else:
             self._skip_string()
         count = self._integer()
@@ -258,17 +284,27 @@ class HessianReader:
             if self.error:
                 return
             if named:
-                names.append(_text(self.read_string()))
+                names.append(self._name())
             else:
                 self._skip_string()
         self._classes.append(count)
         self._names.append(names)
+
+    def _name(self) -> str:
+        """Read the name of a class or of a field, which is never null."""
+        name = self.read_string()
+        if name is None:
+            self._fail("a name is null")
+        return _text(name)
 
     # -- building values -----------------------------------------------------------------------
 
     def _value(self, depth: int) -> Any:
         if depth > _MAX_DEPTH:
             self._fail("it nests too deeply")
+        self._left -= 1
+        if self._left < 0:
+            self._fail("it has too many values")
         code = self.peek()
         if code < 0:
             self._fail("it ends where a value should be")
@@ -302,9 +338,9 @@ class HessianReader:
         if code == 0x59 or code == 0x4C:
             return self._long(code)
         if code == 0x4A:
-            return self._signed(8)
+            return Date(self._signed(8))
         if code == 0x4B:
-            return self._signed(4) * 60000
+            return Date(self._signed(4) * 60000)
         if code == 0x51:
             number = self._integer()
             objects: list[Any] = self._objects  # type: ignore[assignment]  # ``read`` made it
@@ -510,7 +546,8 @@ class HessianReader:
 
 
 def encode(value: object) -> bytes:
-    """Return ``value`` in Hessian: None, bool, int, float, str, bytes, list or dict.
+    """Return ``value`` in Hessian: None, bool, int, float, str, bytes, list or dict, ``Date``,
+    ``Long`` or ``Typed``.
 
     bytes are binary data; an int that does not fit into 32 bits is a long.  Raises ``ValueError``
     for anything else.
@@ -556,7 +593,12 @@ def _write(value: object, parts: list[bytes], depth: int) -> None:
     elif isinstance(value, bool):
         parts.append(b"T" if value else b"F")
     elif isinstance(value, int):
-        parts.append(_integer_form(value))
+        if isinstance(value, Date):
+            parts.append(b"J" + _eight_bytes(value))
+        elif isinstance(value, Long):
+            parts.append(_long_form(value))
+        else:
+            parts.append(_integer_form(value))
     elif isinstance(value, float):
         parts.append(b"D" + struct.pack(">d", value))
     elif isinstance(value, str):
@@ -564,7 +606,10 @@ def _write(value: object, parts: list[bytes], depth: int) -> None:
     elif isinstance(value, bytes):
         _write_binary(value, parts)
     elif isinstance(value, list | tuple):
-        parts.append(b"\x58" + _integer_form(len(value)))
+        if isinstance(value, Typed):
+            parts.append(b"V" + encode_string(value.type.encode()) + _integer_form(len(value)))
+        else:
+            parts.append(b"\x58" + _integer_form(len(value)))
         for item in value:
             _write(item, parts, depth + 1)
     elif isinstance(value, dict):
@@ -586,9 +631,25 @@ def _integer_form(value: int) -> bytes:
         return bytes((0xD4 + (value >> 16), value >> 8 & 255, value & 255))
     if -(1 << 31) <= value < 1 << 31:
         return b"I" + (value & 0xFFFFFFFF).to_bytes(4, "big")
+    return b"L" + _eight_bytes(value)
+
+
+def _long_form(value: int) -> bytes:
+    if -8 <= value <= 15:
+        return bytes((value + 0xE0,))
+    if -2048 <= value <= 2047:
+        return bytes((0xF8 + (value >> 8), value & 255))
+    if -262144 <= value <= 262143:
+        return bytes((0x3C + (value >> 16), value >> 8 & 255, value & 255))
+    if -(1 << 31) <= value < 1 << 31:
+        return b"Y" + (value & 0xFFFFFFFF).to_bytes(4, "big")
+    return b"L" + _eight_bytes(value)
+
+
+def _eight_bytes(value: int) -> bytes:
     if -(1 << 63) <= value < 1 << 63:
-        return b"L" + (value & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big")
-    raise ValueError(f"{value} does not fit into 64 bits")
+        return (value & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big")
+    raise ValueError("a number does not fit into 64 bits")
 
 
 def _write_binary(value: bytes, parts: list[bytes]) -> None:

@@ -325,3 +325,25 @@ def test_garbage(start: bytes, rest: bytes) -> None:
         codec = codec_of(rpc)
         for event in events_of(rpc, codec, [first + start, rest]):
             assert event
+
+
+def test_heads_of_our_own(rpc: RpcCodec) -> None:
+    bolt = rpc.bolt
+    codec = bolt.BoltCodec(rpc.frame.FrameLimits(), 1)
+    head = bolt.new_request([(b"service", b"s")], 3, 250, b"a.B")
+    whole = b"".join(codec.encode_request(head, b"abc", 5))
+    expected = bolt_request(5, b"abc", pairs({"service": "s"}), timeout=250, class_name=b"a.B")
+    assert whole == expected
+    asked = bolt.new_request([], 0, 0, b"")
+    for version in (1, 2):
+        response = bolt.new_response(503, [(b"k", b"v")], 3, version)
+        data = b"".join(codec.encode_response(response, b"abc", asked))
+        codec.feed(data)
+        assert codec.next() == rpc.frame.RESPONSE
+        assert (codec.response.rpc_status, codec.content) == (4, b"abc")
+        assert codec.response.items() == [(b"k", b"v")]
+        assert codec.response.version == version
+    with pytest.raises(ValueError, match="too large"):
+        bolt.new_request([(b"k", b"v" * 65536)], 0, 0, b"")
+    with pytest.raises(ValueError, match="too large"):
+        bolt.new_response(200, [(b"k", b"v" * 65536)], 0, 1)

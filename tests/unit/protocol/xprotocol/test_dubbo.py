@@ -270,3 +270,86 @@ def test_garbage(body: bytes, flags: int) -> None:
         codec.request.add(b"a", b"b")
         codec.encode_request(codec.request, codec.content, 5)
     list(events_of(rpc, codec_of(rpc), [body, body]))
+
+
+def answered(rpc: RpcCodec, body: bytes, status: int = 20, flags: int = 2) -> Any:
+    codec = codec_of(rpc)
+    codec.feed(frame(flags, status, 7, body))
+    assert codec.next() == rpc.frame.RESPONSE
+    return codec
+
+
+def sent_back(rpc: RpcCodec, codec: Any, request: bytes) -> bytes:
+    """Return the body of the response as it goes to the client of ``request``."""
+    asker = codec_of(rpc)
+    asker.feed(request)
+    assert asker.next() == rpc.frame.REQUEST
+    parts = codec.encode_response(codec.response, codec.content, asker.request)
+    whole = b"".join(parts)
+    assert struct.unpack(">I", whole[12:16])[0] == len(whole) - 16
+    return whole[16:]
+
+
+@pytest.mark.parametrize("kind", [b"\x94\x05hello", b"\x95", b"\x93\x05wrong"])
+def test_attachments_of_a_response_are_fields(rpc: RpcCodec, kind: bytes) -> None:
+    body = kind + b"H\x01a\x01b\x01n\x91Z"
+    codec = answered(rpc, body)
+    response = codec.response
+    assert response.items() == [(b"a", b"b")]
+    assert response.get(b"a") == b"b"
+    assert sent_back(rpc, codec, call()) == body
+    response.set(b"A", b"c")
+    response.add(b"d", b"e")
+    assert sent_back(rpc, codec, call()) == kind + b"H\x01n\x91\x01A\x01c\x01d\x01eZ"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "flags"),
+    [(b"\x91\x01a", 20, 2), (b"\x92", 20, 2), (b"\x94\x01aH\x01a", 20, 2), (b"", 20, 2),
+     (b"\x94\x01aH\x01a\x01bZ", 70, 2), (b"\x94\x01aH\x01a\x01bZ", 20, 6), (b"\x94", 20, 2)],
+)  # fmt: skip
+def test_responses_without_fields(rpc: RpcCodec, body: bytes, status: int, flags: int) -> None:
+    codec = answered(rpc, body, status, flags)
+    assert codec.response.items() == []
+    assert sent_back(rpc, codec, call()) == body
+
+
+@pytest.mark.parametrize(
+    ("version", "takes"),
+    [(b"2.0.2", True), (b"2.0.1", False), (b"2.5.3", False), (b"2.6.3", True), (b"3.0.0", True),
+     (b"2.7", False), (b"x.y.z", False), (b"", False)],
+)  # fmt: skip
+def test_a_client_that_knows_no_attachments_gets_none(
+    rpc: RpcCodec, version: bytes, takes: bool
+) -> None:
+    request = call().replace(b"\x052.0.2", bytes((len(version),)) + version)
+    request = request[:12] + struct.pack(">I", len(request) - 16) + request[16:]
+    codec = answered(rpc, b"\x91\x01a")
+    codec.response.add(b"k", b"v")
+    body = sent_back(rpc, codec, request)
+    assert body == (b"\x94\x01aH\x01k\x01vZ" if takes else b"\x91\x01a")
+
+
+def test_heads_of_our_own(rpc: RpcCodec) -> None:
+    body = call("a", types=b"Ljava/lang/String;", k="v")[16:]
+    head = rpc.dubbo.new_request(body)
+    assert (head.rpc_service(), head.rpc_method()) == (b"com.x.Greeter", b"sayHello")
+    assert head.get(b"k") == b"v"
+    assert b"".join(codec_of(rpc).encode_request(head, body, 9)) == frame(0xC2, 0, 9, body)
+    with pytest.raises(ValueError, match="metadata"):
+        rpc.dubbo.new_request(b"\x91")
+    response = rpc.dubbo.new_response(404, b"\x01x")
+    assert (response.status, response.rpc_status) == (404, 60)
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=60))
+def test_any_body_of_a_response(body: bytes) -> None:
+    """Reads and edits raise nothing, and leave a value that can be stepped over."""
+    rpc = rpc_installed()
+    codec = answered(rpc, b"\x94" + body)
+    fields = codec.response.items()
+    codec.response.add(b"k", b"v")
+    changed = sent_back(rpc, codec, call())
+    if changed != b"\x94" + body:
+        assert answered(rpc, changed).response.items() == [*fields, (b"k", b"v")]

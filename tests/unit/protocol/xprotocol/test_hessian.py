@@ -188,3 +188,27 @@ def test_reading_and_skipping_agree(data: bytes) -> None:
     if not reader.error:
         assert skipped
         assert skipper.at == reader.at
+
+
+def test_dates_longs_and_typed_lists(rpc: RpcCodec) -> None:
+    hessian = rpc.hessian
+    date = read_all(rpc, hessian.encode(hessian.Date(-1)))
+    assert (type(date), date) == (hessian.Date, -1)
+    assert hessian.encode(hessian.Date(1 << 40)) == b"J" + (1 << 40).to_bytes(8, "big")
+    for number in (0, -8, 15, 16, -2048, 2047, -262144, 262143, 1 << 30, -(1 << 31), 1 << 62):
+        data = hessian.encode(hessian.Long(number))
+        assert read_all(rpc, data) == number
+        assert data[0] not in b"I" and not 0x80 <= data[0] <= 0xD7
+    typed = hessian.encode(hessian.Typed("[string", ["a"]))
+    assert typed == b"V\x07[string\x91\x01a"
+    assert read_all(rpc, typed) == ["a"]
+    with pytest.raises(ValueError, match="64 bits"):
+        hessian.encode(hessian.Date(1 << 63))
+
+
+def test_more_values_than_may_be_built(rpc: RpcCodec) -> None:
+    count = rpc.hessian.MAX_VALUES
+    reader = rpc.hessian.HessianReader(b"W" + b"N" * count + b"Z")
+    reader.read()
+    assert "too many" in reader.error
+    assert rpc.hessian.HessianReader(b"W" + b"N" * count + b"Z").skip()
