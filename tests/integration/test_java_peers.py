@@ -120,13 +120,9 @@ def test_an_idle_consumer_is_answered(mesh: Mesh) -> None:
     assert mesh.call("hello", "first") == "Hello first"
     connections = len(mesh.tap.sent)
     asked = heartbeats(mesh.framework, mesh.tap.sent[-1])
-    time.sleep(2.2)
-    beats = heartbeats(mesh.framework, mesh.tap.sent[-1]) - asked
-    assert beats >= 2
     eventually(
-        lambda: heartbeats(mesh.framework, mesh.tap.received[-1])
-        == heartbeats(mesh.framework, mesh.tap.sent[-1]),
-        "a heartbeat was not answered",
+        lambda: heartbeats(mesh.framework, mesh.tap.received[-1]) >= asked + 2,
+        "heartbeats were not answered",
     )
     assert mesh.call("hello", "last") == "Hello last"
     assert len(mesh.tap.sent) == connections
