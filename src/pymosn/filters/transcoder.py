@@ -92,7 +92,7 @@ class Rule:
             return
         self._only = None
         ending = f"_{self.protocol}"
-        for name in registry.every("transcoders"):
+        for name in registry.names("transcoders"):
             if name.endswith(ending):
                 source = name.removesuffix(ending)
                 self._found[source] = _made(name, info.config, registry)
