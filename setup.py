@@ -10,6 +10,7 @@ Environment: ``PYMOSN_ASAN=1`` builds with AddressSanitizer, ``PYMOSN_DEBUG=1`` 
 optimisation.
 """
 
+import multiprocessing
 import os
 import shlex
 import subprocess
@@ -70,6 +71,9 @@ if "build_ext" in sys.argv or "bdist_wheel" in sys.argv:
     check_openssl()
 
 CORES = len(os.sched_getaffinity(0))
+# Cython shares its work among processes.  Since Python 3.14 they would begin by running this file
+# again, unless they are told to be forks.
+multiprocessing.set_start_method("fork", force=True)
 
 
 setup(

@@ -141,6 +141,12 @@ def inactive_parts(
 ) -> list[Finding]:
     """Return a finding for every part of the model that has no effect yet."""
     report = _Report(source, capabilities)
+    report.mirrors = any(
+        stream_filter.type == "mirror"
+        for server in config.servers
+        for listener in server.listeners
+        for stream_filter in listener.stream_filters
+    )
     report.whole(config)
     for s, server in enumerate(config.servers):
         path = f"$.servers[{s}]"
@@ -164,6 +170,8 @@ class _Report:
         self.source = source
         self.can = capabilities
         self.findings: list[Finding] = []
+        self.mirrors = False
+        """Whether some listener sends copies of requests."""
 
     def whole(self, config: model.MosnConfig) -> None:
         if config.mode != "file" and not self.can.xds:
@@ -228,10 +236,10 @@ class _Report:
             self._add(f"{path}.callbacks", "callbacks of SDS are not supported yet")
 
     def route(self, route: model.Route, path: str) -> None:
-        if route.request_mirror_policies is not None and route.request_mirror_policies.cluster:
-            self._add(
-                f"{path}.request_mirror_policies", "mirroring is not supported yet; nothing is sent"
-            )
+        mirror = route.request_mirror_policies
+        if mirror is not None and mirror.cluster and not self.mirrors:
+            message = "has no effect: no listener has the stream filter mirror"
+            self._add(f"{path}.request_mirror_policies", message)
         match = route.match
         if match.dsl_expressions and not (
             match.prefix or match.path or match.regex or match.variables

@@ -9,6 +9,7 @@ BUILTINS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "filters": MappingProxyType(
             {
                 "grpc_web": "pymosn.filters.grpc_web:GrpcWeb",
+                "mirror": "pymosn.filters.mirror:Mirror",
                 "transcoder": "pymosn.filters.transcoder:ProtocolTranscoder",
             }
         ),
