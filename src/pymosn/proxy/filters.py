@@ -7,7 +7,7 @@ configuration.  A hook answers None to go on, a ``Response`` to answer the reque
 
 import enum
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from typing import Protocol as Shape
 
@@ -38,8 +38,8 @@ class ExtensionError(LookupError):
 class Registry(Shape):
     """Where a filter finds other extensions by their names."""
 
-    def names(self, kind: str) -> Iterator[str]:
-        """Yield the names of a kind."""
+    def names(self, kind: str) -> Iterable[str]:
+        """Return the names of a kind."""
 
     def get(self, kind: str, name: str) -> Any:
         """Return what ``name`` stands for, or what ``module:Class`` is; raises
