@@ -267,7 +267,7 @@ def read_result(content: bytes) -> Result:
     reader = HessianReader(content)
     kind = reader.read()
     result = Result()
-    if reader.error or not isinstance(kind, int) or kind not in _KINDS:
+    if reader.error or type(kind) is not int or kind not in _KINDS:
         raise ResultError(reader.error or "a result of an unknown kind")
     with_value, result.failed, with_attachments = _KINDS[kind]
     if with_value or result.failed:
