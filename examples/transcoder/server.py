@@ -1,6 +1,7 @@
 """A Dubbo 2 server with one generic service, ``demo.Greeter``: python3 server.py PORT"""
 
 import asyncio
+import contextlib
 import struct
 import sys
 from typing import Any
@@ -50,7 +51,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main())
-    except KeyboardInterrupt:
-        pass

@@ -31,7 +31,7 @@ async def asked(pushback: str | None) -> tuple[str, int, float]:
         ]  # fmt: skip
         if pushback is not None:
             fields.append(("grpc-retry-pushback-ms", pushback))
-        peer.connection.send_headers(number, fields, end_stream=True)
+        peer.engine.send_headers(number, fields, end_stream=True)
         peer.flush()
 
     async with http2.origin(serve) as (address, _):

@@ -40,9 +40,9 @@ def _there_is_a_mosn() -> None:
 
 
 def call(
-    protocol: str, number: int, service: str, content: bytes = b"", timeout: int = 20
+    protocol: str, number: int, service: str, content: bytes = b"", timeout: int = 0
 ) -> bytes:
-    """Return a request; Dubbo's has no timeout of its own."""
+    """Return a request; Dubbo's has no timeout of its own, and 0 leaves it to the route."""
     if protocol == "dubbo":
         strings = (b"2.0.2", service.encode(), b"1.0.0", b"sayHello", b"Ljava/lang/String;")
         body = b"".join(encode_string(text) for text in strings)
@@ -196,12 +196,13 @@ class Answers:
         self.frames: dict[str, bytes] = {}
         timed = protocol != "dubbo"
         with RpcClient(port, sizes(protocol)) as client:
-            for service in ("good", "unknown", "nobody", "refusing", "lost"):
+            for service in ("good", "unknown", "nobody", "refusing", "lost", "late"):
                 client.send(call(protocol, 7, service))
                 self.frames[service] = client.receive()
             if timed:
-                client.send(call(protocol, 7, "late", timeout=1))
-                self.frames["late"] = client.receive()
+                # A frame's own timeout counts, not the route's.
+                client.send(call(protocol, 8, "full", timeout=1))
+                self.frames["its own timeout"] = client.receive()
         with RpcClient(port, sizes(protocol)) as client:
             client.send(call(protocol, 8, "full"))
             time.sleep(0.3)

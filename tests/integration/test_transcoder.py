@@ -173,7 +173,7 @@ async def test_bolt_to_http2() -> None:
     async def serve(peer: http2.Peer, number: int) -> None:
         stream = await peer.head(number)
         await peer.until(lambda: stream.over)
-        peer.connection.send_headers(number, [(":status", "200"), ("path", stream.head[":path"])])
+        peer.engine.send_headers(number, [(":status", "200"), ("path", stream.head[":path"])])
         peer.send(number, stream.body[::-1], end=True)
 
     async with http2.origin(serve) as (address, _):

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -120,7 +119,7 @@ def test_timeouts_that_say_nothing(value: str) -> None:
 
     async def serve(peer: http2.Peer, number: int) -> None:
         await peer.head(number)
-        peer.connection.send_headers(
+        peer.engine.send_headers(
             number,
             [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "0")],
             end_stream=True,

@@ -1318,6 +1318,10 @@ cdef class TlsSession(TlsLayer):
             queue.add(piece)
         return self.send(fd, queue, final)
 
+    def release(self, int fd):
+        """``let_go`` for Python."""
+        return self.let_go(fd)
+
     def close(self, int fd):
         """``end`` for Python."""
         self.end(fd)

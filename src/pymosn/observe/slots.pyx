@@ -6,6 +6,7 @@ C is spoken here for a pointer to the memory: a typed memoryview would do, but C
 60 KB of code and four classes in every module that knows of a class with one.
 """
 
+cimport cython
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 
 BUCKETS = tuple([
@@ -18,6 +19,8 @@ HISTOGRAM_SLOTS = 4 + len(BUCKETS) + 1
 assert len(BUCKETS) == BOUNDS and HISTOGRAM_SLOTS == STEPS
 
 
+# The cycle collector would drop the buffer's owner without giving the buffer back.
+@cython.no_gc_clear
 cdef class Slots:
     """The slots of one worker's segment, or of anything else that can be written to.
 
@@ -25,14 +28,14 @@ cdef class Slots:
     """
 
     def __cinit__(self, memoryview view):
-        cdef Py_buffer seen
+        cdef Py_buffer window
         self.values = view.cast("B").cast("q")
-        PyObject_GetBuffer(self.values, &seen, PyBUF_WRITABLE)
-        self._slots = <long *>seen.buf
-        self._size = seen.len // <Py_ssize_t>sizeof(long)
-        PyBuffer_Release(&seen)
-        # What is held on to is what the view shows.  The view itself is the cycle collector's, which
-        # complains when it cannot take it apart.
+        PyObject_GetBuffer(self.values, &window, PyBUF_WRITABLE)
+        self._slots = <long *>window.buf
+        self._size = window.len // <Py_ssize_t>sizeof(long)
+        PyBuffer_Release(&window)
+        # What keeps the memory where it is belongs to its owner, not to the view: that one the
+        # cycle collector may take away first.
         PyObject_GetBuffer(view.obj, &self._buffer, PyBUF_WRITABLE)
         for index, bound in enumerate(BUCKETS):
             self._bounds[index] = bound

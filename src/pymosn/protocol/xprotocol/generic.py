@@ -32,7 +32,7 @@ MAX_ARGUMENTS: Final = 255
 MAX_TYPE: Final = 512
 """Characters of a type's name."""
 MAX_JSON: Final = 1 << 25
-"""Characters and values of a result's JSON, roughly."""
+"""Characters of a result's JSON, roughly; a value counts as ``_VALUE`` at least."""
 
 DUBBO_VERSION: Final = "2.0.2"
 """The version of the protocol that we say we speak; since it, results may have attachments."""
@@ -267,7 +267,7 @@ def read_result(content: bytes) -> Result:
     reader = HessianReader(content)
     kind = reader.read()
     result = Result()
-    if reader.error or not isinstance(kind, int) or kind not in _KINDS:
+    if reader.error or type(kind) is not int or kind not in _KINDS:
         raise ResultError(reader.error or "a result of an unknown kind")
     with_value, result.failed, with_attachments = _KINDS[kind]
     if with_value or result.failed:
@@ -329,7 +329,7 @@ class _JsonForm:
     def form(self, value: Any, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise ResultError("the result nests too deeply, or in itself")
-        self._spend(1)
+        self._spend(_VALUE)
         if isinstance(value, str):
             self._spend(len(value))
             return value
@@ -390,6 +390,7 @@ def _iso(value: Date) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+_VALUE: Final = 64
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INFINITE: Final = float("inf")
 _GENERIC: Final = "Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;"

@@ -47,7 +47,10 @@ def forwarded(build: Build, given: list[Any]) -> list[Marked]:
     "never", [set(), {"x-secret"}, {"cookie"}, {":path", ":authority"}, {"accept", "x-secret"}],
 )
 def test_requests(engine: Build, never: set[str]) -> None:
-    given = [*GET, ("accept", "*/*"), ("x-secret", "s"), ("cookie", "c" * 30), ("te", "trailers")]
+    given = [
+        *GET[:2], (":path", "/secret"), GET[3],
+        ("accept", "*/*"), ("x-secret", "s"), ("cookie", "c" * 30), ("te", "trailers"),
+    ]  # fmt: skip
     for found in forwarded(engine, fields(*given, never=never)):
         assert {(name.decode(), value.decode()) for name, value, _ in found} == set(given)
         assert {name.decode() for name, _, mark in found if mark} == never
@@ -57,15 +60,16 @@ def test_a_mark_is_about_one_message(engine: Build) -> None:
     """The same line is indexed when it comes without a mark."""
     down, up = Bench(engine), Bench(engine, server=False)
     marks = []
-    for number, never in ((1, set()), (3, set()), (5, {"x-secret"}), (7, set()), (9, {"accept"})):
+    for number, never in ((1, set()), (3, set()), (5, {"x-secret"}), (7, set())):
         given = fields(*GET, ("x-secret", "s"), never=never)
+        down.encoder = hpack.Encoder()  # the other one would use its table
         down.feed(down.head(given, number))
         up.engine.open_stream(None, down.engine.head, True)
         sent = block(up)
         marks.append((len(sent), [mark for _, _, mark in marked(up, sent)][-1]))
-    assert [mark for _, mark in marks] == [False, False, True, False, False]
+    assert [mark for _, mark in marks] == [False, False, True, False]
     # As an index it takes an octet, as a literal more.
-    assert marks[3][0] == marks[4][0] < marks[2][0]
+    assert marks[3][0] < marks[2][0]
 
 
 def test_responses_and_trailers(engine: Build) -> None:

@@ -137,6 +137,15 @@ def test_written_anew(rpc: RpcCodec, name: str) -> None:
         assert written(rpc, again, event, {}) == frame.data
 
 
+def plain(beat: bytes) -> bytes:
+    """Return an answer of bolt as we and MOSN give it: without a checksum, and with nothing
+    serialized as 1."""
+    if beat[0] == 1:
+        return beat[:9] + b"\1" + beat[10:]
+    beat = beat[:-4] if beat[1] == 2 and beat[11] & 1 else beat
+    return b"\2\1" + beat[2:10] + b"\1\0" + beat[12:]
+
+
 def test_heartbeats(rpc: RpcCodec, name: str) -> None:
     """Our answers are those of the peer."""
     recorded = load(name)
@@ -148,8 +157,7 @@ def test_heartbeats(rpc: RpcCodec, name: str) -> None:
         for other in recorded:
             if other.sender != frame.sender and read(rpc, name, other)[0].id == codec.id:
                 if RECORDINGS[name] == "bolt":
-                    # The serialization of nothing: ours is MOSN's, 1.
-                    assert answer[:9] + answer[10:] == other.data[:9] + other.data[10:]
+                    assert answer == plain(other.data)
                 else:
                     assert answer == other.data
                 break

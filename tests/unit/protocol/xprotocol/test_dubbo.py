@@ -194,7 +194,7 @@ def test_attachments_stay_where_they_were(rpc: RpcCodec) -> None:
     head.remove(b"c")
     head.add(b"e", b"5")
     sent = b"".join(codec.encode_request(head, codec.content, 7))
-    assert sent == call(number=7, **{"a": "1", "d": "4", "b": "other", "e": "5"})
+    assert sent == call(number=7, a="1", d="4", b="other", e="5")
 
 
 def test_read_only_is_goaway(rpc: RpcCodec) -> None:
