@@ -2,19 +2,21 @@
 # make test   installs and runs every test
 # make bench  compares with nginx, HAProxy, Envoy and MOSN (see bench/README.md)
 # make lint   ruff, mypy
+# make coverage  line coverage of what runs interpreted, by package
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := setup.py pyproject.toml $(shell find src -name '*.pyx' -o -name '*.pxd' -o -name '*.py')
 
-.PHONY: run test bench lint asan clean check-tools
+.PHONY: run test bench lint asan coverage clean check-tools
 
 run: $(VENV)/.installed
 	@$(BIN)/pymosn demo
 
 test: $(VENV)/.tests-installed
 	@$(BIN)/python -m tests.support.golang || echo "tests that need programs in Go are skipped"
+	@$(BIN)/python -m tests.support.java || echo "tests that need programs in Java are skipped"
 	@echo "== running the tests (a few minutes)"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -26,6 +28,15 @@ bench: $(VENV)/.tests-installed
 lint: $(VENV)/.tests-installed
 	@$(BIN)/ruff check src tests bench examples
 	@$(BIN)/mypy
+
+# Processes that the tests start are measured too.
+coverage: $(VENV)/.tests-installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check "coverage>=7.10,<8"
+	@$(BIN)/coverage erase
+	-@$(BIN)/coverage run -m pytest -q $(PYTEST_ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage json --quiet -o build/coverage.json
+	@$(BIN)/python -m tests.support.coverage_report build/coverage.json
 
 asan: $(VENV)/.tests-installed
 	@PYTHON=$(BIN)/python sh tests/fuzz/run_asan.sh

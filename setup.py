@@ -10,6 +10,7 @@ Environment: ``PYMOSN_ASAN=1`` builds with AddressSanitizer, ``PYMOSN_DEBUG=1`` 
 optimisation.
 """
 
+import multiprocessing
 import os
 import shlex
 import subprocess
@@ -26,6 +27,7 @@ DEBUG = os.environ.get("PYMOSN_DEBUG") == "1" or ASAN
 C_FLAGS = ["-O1", "-g"] if DEBUG else ["-O2", "-g0", "-fno-plt"]
 # Cython's new form of constructors pays off only where constructors get arguments.
 C_FLAGS += ["-DCYTHON_VECTORCALL_TPNEW=0"]
+C_FLAGS += ["-include", str((SOURCE / "pymosn" / "cold_errors.h").resolve())]
 C_FLAGS += ["-Wall", "-Werror=sign-compare", "-Wno-unused-function"]
 LINK_FLAGS: list[str] = []
 if ASAN:
@@ -69,6 +71,9 @@ if "build_ext" in sys.argv or "bdist_wheel" in sys.argv:
     check_openssl()
 
 CORES = len(os.sched_getaffinity(0))
+# Cython shares its work among processes.  Since Python 3.14 they would begin by running this file
+# again, unless they are told to be forks.
+multiprocessing.set_start_method("fork", force=True)
 
 
 setup(

@@ -70,7 +70,10 @@ class Holder:
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        for end in (self._process.stdin, self._process.stdout):
+            if end is not None:
+                end.close()
 
     def wait_until_open(self, seconds: float) -> None:
         """Return when all are open and have made a call; BenchError when they do not."""

@@ -11,6 +11,7 @@ cdef class Head:
     cdef public Py_ssize_t cut_start, cut_end
     cdef public list cuts
     cdef public list added
+    cdef public list never
     cdef public long content_length
     cdef public int minor
     cdef public bytes upgrade
@@ -47,6 +48,7 @@ cdef class RequestHead(Head):
     cdef public bytes scheme
     cdef public bint te_trailers
     cdef public bint timeouts
+    cdef public bint expects
     cdef public long time_limit
 
     cpdef bint repeatable(self) except -1

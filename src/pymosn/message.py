@@ -19,6 +19,7 @@ class Head:
     where an unchanged start line begins in ``raw``, -1 when it must be written anew.  The first
     cut is ``raw[cut_start:cut_end]``, ``cut_end`` being 0 when there is none; most heads have
     no other, and ``cuts`` is None then, else it holds the bounds of the others in order.
+    ``never`` has the names of what HTTP/2's header compression must not index, None: of nothing.
     """
 
     raw: bytes
@@ -29,6 +30,7 @@ class Head:
     cut_end: int
     cuts: list[int] | None
     added: list[bytes] | None
+    never: list[bytes] | None
     content_length: int
     minor: int
     upgrade: bytes | None
@@ -45,6 +47,7 @@ class Head:
         self.cut_end = 0
         self.cuts = None
         self.added = None
+        self.never = None
         self.upgrade = None
 
     def get(self, name: bytes) -> bytes | None:
@@ -219,6 +222,7 @@ class RequestHead(Head):
     scheme: bytes
     te_trailers: bool
     timeouts: bool
+    expects: bool
     time_limit: int
 
     def __init__(self, raw: bytes = b"", fields: int = 0, end: int = 0) -> None:
@@ -229,6 +233,7 @@ class RequestHead(Head):
         self.scheme = b"http"
         self.te_trailers = False
         self.timeouts = False
+        self.expects = False
         self.time_limit = 0
 
     def repeatable(self) -> bool:

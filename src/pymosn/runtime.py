@@ -8,7 +8,7 @@ began with.
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -31,16 +31,13 @@ from pymosn.observe.metrics import (
 )
 from pymosn.observe.slots import Slots
 from pymosn.protocol.http2.options import Http2Options
-from pymosn.protocol.xprotocol.custom import CustomProtocol, Protocol
 from pymosn.protocol.xprotocol.frame import FrameLimits, RpcProtocol
 from pymosn.proxy.accept import ConnectionIds, HttpAcceptor
 from pymosn.proxy.filters import FilterChain, build_filter, read_config
 from pymosn.proxy.http import HttpProxy, ProxyOptions
-from pymosn.proxy.tcp import TcpAcceptor
 from pymosn.router.table import ReadFilterConfig, RouteTable
 from pymosn.stream.http1_client import Http1Pool
-from pymosn.stream.http2_client import Http2Pool
-from pymosn.stream.negotiated import NegotiatedPool
+from pymosn.stream.http1_server import Http1ServerConnection
 from pymosn.stream.options import RpcClientOptions, RpcOptions, ServerOptions
 from pymosn.stream.pool import NEGOTIATED, ConnectionPool, Limits, PoolOptions
 from pymosn.upstream.balancer import BALANCERS, Random
@@ -49,15 +46,14 @@ from pymosn.upstream.hosts import UpstreamHost
 
 if TYPE_CHECKING:
     from pymosn.network.tls import TlsContext
+    from pymosn.proxy.tcp import TcpAcceptor
 
 TICK_SECONDS = 1.0
 """How often access logs are written at the latest."""
 
 
-POOLS: Final[MappingProxyType[str, type[ConnectionPool]]] = MappingProxyType(
-    {"Http1": Http1Pool, "Http2": Http2Pool, "TCP": ConnectionPool, NEGOTIATED: NegotiatedPool}
-)
-"""What can be spoken with upstreams."""
+HTTP: Final = ("Http1", "Http2")
+"""What is spoken without a ``RpcProtocol``."""
 _H2: Final = b"h2"
 _HTTP1: Final = b"http/1.1"
 
@@ -65,7 +61,7 @@ _HTTP1: Final = b"http/1.1"
 class Service:
     """One listener at work: its sockets and what serves their connections."""
 
-    def __init__(self, acceptor: HttpAcceptor | TcpAcceptor) -> None:
+    def __init__(self, acceptor: "HttpAcceptor | TcpAcceptor") -> None:
         self.acceptor = acceptor
         self.listeners: list[Listener] = []
         self.filters: FilterChain | None = None
@@ -112,7 +108,7 @@ class HostPools:
         tls: "HostTls | None",
         rpc: Mapping[str, RpcProtocol],
     ) -> None:
-        """``rpc`` has what can be spoken beside ``POOLS``."""
+        """``rpc`` has what can be spoken beside HTTP."""
         self._parts = (reactor, family, address, options, limits, stats)
         self._tls = tls
         self._rpc = rpc
@@ -120,12 +116,22 @@ class HostPools:
     def make(self, protocol: str) -> ConnectionPool:
         """Return a pool whose connections speak ``protocol``."""
         tls = None if self._tls is None else self._tls.factory(protocol)
-        rpc = self._rpc.get(protocol)
-        if rpc is not None:
-            from pymosn.stream.xprotocol_client import XprotocolPool  # noqa: PLC0415 -- for the few
+        if protocol == "Http1":
+            return Http1Pool(*self._parts, tls)
+        if protocol == "TCP":
+            return ConnectionPool(*self._parts, tls)
+        # What few use is loaded for them.
+        if protocol == "Http2":
+            from pymosn.stream.http2_client import Http2Pool  # noqa: PLC0415
 
-            return XprotocolPool(*self._parts, tls, rpc)
-        return POOLS[protocol](*self._parts, tls)
+            return Http2Pool(*self._parts, tls)
+        if protocol == NEGOTIATED:
+            from pymosn.stream.negotiated import NegotiatedPool  # noqa: PLC0415
+
+            return NegotiatedPool(*self._parts, tls)
+        from pymosn.stream.xprotocol_client import XprotocolPool  # noqa: PLC0415
+
+        return XprotocolPool(*self._parts, tls, self._rpc[protocol])
 
 
 class TlsProvider:
@@ -376,13 +382,15 @@ class Runtime:
     def _learn(self, protocols: Iterable[str]) -> None:
         """Load the RPC protocols among these."""
         for name in protocols:
-            if name not in POOLS and name not in self.rpc:
+            if name not in HTTP and name not in self.rpc:
                 self.rpc[name] = self._rpc_protocol(name)
 
     def _rpc_protocol(self, name: str) -> RpcProtocol:
         made = self.registry.get("protocols", name)()
         if isinstance(made, RpcProtocol):
             return made
+        from pymosn.protocol.xprotocol.custom import CustomProtocol, Protocol  # noqa: PLC0415
+
         if isinstance(made, Protocol):
             return CustomProtocol(name, made)
         raise ValueError(f"protocol {name}: {type(made).__name__} is not a Protocol")
@@ -559,9 +567,9 @@ class Runtime:
             accepting.open(fd)
             service.listeners.append(accepting)
 
-    def _acceptor(self, listener: model.Listener, http: bool) -> HttpAcceptor | TcpAcceptor:
+    def _acceptor(self, listener: model.Listener, http: bool) -> "HttpAcceptor | TcpAcceptor":
         if not http:
-            return TcpAcceptor(self.reactor, self.ids, listener)
+            return self._tcp_acceptor(listener)
         proxy = HttpProxy(self.reactor, listener.name, self.random, self.loop)
         return HttpAcceptor(self.reactor, proxy, self.ids, listener)
 
@@ -575,19 +583,20 @@ class Runtime:
     ) -> None:
         settings: Any = listener.filters[0]
         http1 = settings.http1
-        fallback: TcpAcceptor | None = None
+        fallback = None
         if settings.fallback and len(listener.filters) > 1:
-            fallback = acceptor.fallback or TcpAcceptor(self.reactor, self.ids, listener)
+            fallback = acceptor.fallback or self._tcp_acceptor(listener)
             fallback.limit(stats, 0)
             self._configure_tcp(service, fallback, listener)
+        codecs = {name: self._codec(name) for name in settings.protocols}
         acceptor.configure(
             ServerOptions(
                 http1.max_header_bytes, http1.max_headers, http1.max_body_bytes,
                 listener.idle_timeout, http1.header_timeout, http1.body_timeout,
                 http1.max_requests_per_connection, _http2_server(settings.http2),
-                "Http2" in settings.protocols, _rpc_server(settings.rpc),
+                codecs.get("Http2"), _rpc_server(settings.rpc),
             ),
-            tuple(settings.protocols), self.rpc, fallback,
+            codecs, self.rpc, fallback,
         )
         acceptor.proxy.configure(
             stats,
@@ -600,8 +609,25 @@ class Runtime:
             service.access_logs,
         )
 
+    def _codec(self, protocol: str) -> Callable[..., Any]:
+        """Return what makes the downstream connections that speak ``protocol``."""
+        if protocol == "Http1":
+            return Http1ServerConnection
+        if protocol == "Http2":
+            from pymosn.stream.http2_server import Http2ServerConnection  # noqa: PLC0415
+
+            return Http2ServerConnection
+        from pymosn.stream.xprotocol_server import XprotocolServerConnection  # noqa: PLC0415
+
+        return partial(XprotocolServerConnection, protocol=self.rpc[protocol])
+
+    def _tcp_acceptor(self, listener: model.Listener) -> "TcpAcceptor":
+        from pymosn.proxy.tcp import TcpAcceptor  # noqa: PLC0415
+
+        return TcpAcceptor(self.reactor, self.ids, listener)
+
     def _configure_tcp(
-        self, service: Service, acceptor: TcpAcceptor, listener: model.Listener
+        self, service: Service, acceptor: "TcpAcceptor", listener: model.Listener
     ) -> None:
         for settings in listener.filters:
             if isinstance(settings, model.TcpProxy):

@@ -304,7 +304,7 @@ class Cluster(Struct, frozen=True):
 
 
 class AccessLog(Struct, frozen=True):
-    """One access log of a listener; ``path`` is a file, ``stdout`` or ``stderr``."""
+    """One access log of a listener; ``path`` is a file, ``stdout``, ``stderr`` or a syslog."""
 
     path: str
     format: str

@@ -225,6 +225,14 @@ def test_retries_and_timeouts(tmp_path: Path) -> None:
         assert sum(example.stats("upstream.cluster.dead.host.*.connection_con_fail").values()) > 0
 
 
+def test_mirroring(tmp_path: Path) -> None:
+    with running("mirroring", tmp_path, 9000, 9001) as example:
+        assert example.get("/").status == 200
+        assert example.get("/", method="POST", body=b"hello").status == 200
+        counted = example.stats("upstream.cluster.shadow.request_total")
+        assert list(counted.values()) == [2]
+
+
 def test_tcp_proxy(tmp_path: Path) -> None:
     with running("tcp-proxy", tmp_path, 9000, 9001) as example:
         assert example.get("/hello").json()["target"] == "/hello"

@@ -52,7 +52,7 @@ RAW, CLIENT, TIGHT = 1, 2, 4
 TIGHT_LIMITS = {
     "max_concurrent_streams": 2, "initial_window": 100, "connection_window": 70000,
     "max_header_bytes": 200, "max_fields": 6, "max_continuations": 2, "high_water": 500,
-    "low_water": 100, "enable_connect_protocol": True, "flood_limits": ((8, 0),) * 6,
+    "low_water": 100, "enable_connect_protocol": True, "flood_limits": ((8, 0),) * 7,
 }  # fmt: skip
 REQUESTS = 4
 

@@ -29,8 +29,8 @@ def files(directory: Path, authority: Authority) -> Path:
 
 @pytest.fixture(scope="session")
 def provider() -> Iterator[java.Provider]:
-    """Return what serves SOFARPC and Dubbo of Java."""
-    with java.Provider(free_port(), free_port()) as running:
+    """Return what serves SOFARPC, Dubbo and SOFABolt of Java."""
+    with java.Provider(free_port) as running:
         yield running
 
 

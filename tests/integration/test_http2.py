@@ -433,6 +433,23 @@ async def test_a_body_too_large_is_413() -> None:
 
 
 @asynchronous
+async def test_an_unknown_expectation_is_417() -> None:
+    """As in HTTP/1.1; the origin hears nothing of it."""
+    async with origin(echo) as (address, peers):
+        with proxied(address, BOTH) as proxy:
+            async with client(proxy.port) as peer:
+                unknown = ("expect", "the-unexpected")
+                assert (await peer.head(peer.request([*GET, unknown]))).status == 417
+                assert (await peer.head(peer.request([*POST, unknown], b""))).status == 417
+                assert peers == []
+                known = ("expect", "100-Continue")
+                number = peer.request([*POST, known], b"")
+                await peer.send_all(number, b"body")
+                assert (await peer.answer(number)).body == b"body"
+                assert (await peer.answer(peer.request([*GET, known]))).status == 200
+
+
+@asynchronous
 async def test_an_upload_waits_for_a_slow_origin() -> None:
     async def serve(peer: Peer, number: int) -> None:
         peer.consume = False

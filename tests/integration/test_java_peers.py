@@ -6,7 +6,8 @@ Needs Java and Maven, and ``python -m tests.support.java`` beforehand.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -38,9 +39,12 @@ class Mesh(NamedTuple):
         return self.consumer.call(self.framework, self.port, name, *arguments)
 
 
-def configuration(framework: str, host: str, *, service: str = "") -> model.Snapshot:
+def configuration(
+    framework: str, host: str, *, service: str = "", **cluster: Any
+) -> model.Snapshot:
     """Return a proxy's configuration; ``service``: the only one that it has a route for."""
-    snapshot = wire.snapshot([host], proxy={"protocols": [PROTOCOLS[framework]]})
+    proxy = {"protocols": [PROTOCOLS[framework]]}
+    snapshot = wire.snapshot([host], proxy=proxy, cluster=cluster)
     if not service:
         return snapshot
     match = model.RouteMatch(headers=[model.ValueMatch("service", value=service)])
@@ -116,13 +120,9 @@ def test_an_idle_consumer_is_answered(mesh: Mesh) -> None:
     assert mesh.call("hello", "first") == "Hello first"
     connections = len(mesh.tap.sent)
     asked = heartbeats(mesh.framework, mesh.tap.sent[-1])
-    time.sleep(2.2)
-    beats = heartbeats(mesh.framework, mesh.tap.sent[-1]) - asked
-    assert beats >= 2
     eventually(
-        lambda: heartbeats(mesh.framework, mesh.tap.received[-1])
-        == heartbeats(mesh.framework, mesh.tap.sent[-1]),
-        "a heartbeat was not answered",
+        lambda: heartbeats(mesh.framework, mesh.tap.received[-1]) >= asked + 2,
+        "heartbeats were not answered",
     )
     assert mesh.call("hello", "last") == "Hello last"
     assert len(mesh.tap.sent) == connections
@@ -139,6 +139,66 @@ def heartbeats(framework: str, stream: bytearray) -> int:
         found += data[at + 2 : at + 4] == b"\0\0" if framework == "sofa" else data[at + 2] >> 5 & 1
         at += size
     return found
+
+
+@pytest.mark.parametrize("proxies", [1, 2])
+@pytest.mark.parametrize("framework", ["bolt2", "bolt2-crc"])
+def test_bolt_2(framework: str, proxies: int, provider: Provider, consumer: Consumer) -> None:
+    """Frames of the second version, with and without a checksum."""
+    with ExitStack() as stack:
+        address = provider.bolt2
+        for _ in range(proxies):
+            snapshot = wire.snapshot([address], proxy={"protocols": ["boltv2"]})
+            proxy = stack.enter_context(wire.running(snapshot, quiet=False))
+            address = f"127.0.0.1:{proxy.port}"
+        tap = stack.enter_context(Tap(address))
+        call = partial(consumer.call, framework, tap.port)
+        assert call("hello", "there") == "Hello there"
+        assert call("large", 1 << 20) == "same"
+        note = f"note-{time.monotonic_ns()}"
+        assert call("note", note) == "sent"
+        eventually(lambda: call("noted") == note, "it never came")
+        assert "cannot fail" in call("fail")
+        sent, received = bytes(tap.sent[0]), bytes(tap.received[0])
+        # Version 2, the second of it with a checksum, and its switch.
+        crc = framework == "bolt2-crc"
+        assert sent[:2] == received[:2] == bytes((2, 2 if crc else 1))
+        assert sent[11] == received[11] == crc
+        if crc and proxies == 1:
+            # Our answers to heartbeats have none, and are good enough for it.
+            time.sleep(2.2)
+            assert call("hello", "again") == "Hello again"
+            assert len(tap.sent) == 1
+
+
+@pytest.mark.parametrize("framework", ["bolt2", "bolt2-crc"])
+def test_nobody_speaks_bolt_2(framework: str, consumer: Consumer) -> None:
+    with wire.running(wire.snapshot([], proxy={"protocols": ["boltv2"]}), quiet=False) as proxy:
+        assert "NO_PROCESSOR" in consumer.call(framework, proxy.port, "hello", "x")
+
+
+def test_our_heartbeats_are_answered(provider: Provider, consumer: Consumer) -> None:
+    """Without a call for a while, by providers of both frameworks."""
+    options = model.RpcHostOptions(heartbeat_interval=0.5)
+    with ExitStack() as stack:
+        taps = {}
+        for framework in ("sofa", "dubbo"):
+            tap = stack.enter_context(Tap(provided(provider, framework)))
+            settings = configuration(framework, tap.address, rpc=options)
+            proxy = stack.enter_context(wire.running(settings))
+            assert consumer.call(framework, proxy.port, "hello", "x") == "Hello x"
+            stack.callback(consumer.close, framework, proxy.port)
+            taps[framework] = tap
+        for framework, tap in taps.items():
+            eventually(
+                partial(beats_are_answered, framework, tap), f"{framework} did not answer"
+            )
+            assert len(tap.sent) == 1
+
+
+def beats_are_answered(framework: str, tap: Tap) -> bool:
+    sent = heartbeats(framework, tap.sent[0])
+    return sent > 2 and sent == heartbeats(framework, tap.received[0])
 
 
 # -- without a provider ----------------------------------------------------------------------------

@@ -269,7 +269,7 @@ def test_a_host_that_takes_nothing_for_long_is_given_up(monkeypatch: pytest.Monk
         threading.Thread(
             target=client.send, args=[call(n, MEGABYTE) for n in range(count)], daemon=True
         ).start()
-        assert client.bolt().status == 6
+        assert client.bolt().status == 3
         assert (
             running.metric(
                 UPSTREAM_CLUSTER, "connection_remote_close_with_active_request", cluster="c"

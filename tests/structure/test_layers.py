@@ -5,7 +5,7 @@ import pytest
 from tests.structure.source import EXAMPLES, imports, modules
 
 LAYERS = (
-    ("buffer",),
+    ("buffer", "observe.slots", "observe.syslog"),
     ("errors", "message", "snapshot", "observe.metrics"),
     ("network", "protocol"),
     ("stream",),

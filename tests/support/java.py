@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,12 +91,16 @@ def command(name: str, *arguments: str) -> list[str]:
 
 
 class Provider(Dialogue):
-    """Serves ``peers.Greeter`` by SOFARPC and by Dubbo, as group ``test`` and version 1.0.0."""
+    """Serves ``peers.Greeter`` by SOFARPC and by Dubbo, as group ``test`` and version 1.0.0.
 
-    def __init__(self, sofa_port: int, dubbo_port: int) -> None:
-        self.sofa = f"127.0.0.1:{sofa_port}"
-        self.dubbo = f"127.0.0.1:{dubbo_port}"
-        super().__init__(command("peers.Provider", str(sofa_port), str(dubbo_port)))
+    By SOFABolt it serves what ``Bolt2.java`` has.
+    """
+
+    def __init__(self, ports: Callable[[], int]) -> None:
+        """``ports`` tells free ones."""
+        numbers = [ports() for _ in range(3)]
+        self.sofa, self.dubbo, self.bolt2 = (f"127.0.0.1:{port}" for port in numbers)
+        super().__init__(command("peers.Provider", *map(str, numbers)))
 
 
 class Consumer(Dialogue):
@@ -107,8 +112,9 @@ class Consumer(Dialogue):
     def call(self, framework: str, port: int, name: str, *arguments: object) -> str:
         """Return what a call returned, or the names and texts of the exceptions it ended with.
 
-        ``framework`` is ``sofa``, ``dubbo`` or ``dubbo-fastjson2``; the calls are those of
-        ``Consumer.java``.
+        ``framework`` is ``sofa``, ``dubbo`` or ``dubbo-fastjson2``, and the calls are those of
+        ``Consumer.java``; or it is ``bolt2`` or ``bolt2-crc``, and they are those of
+        ``Bolt2.java``.
         """
         return self.ask(framework, port, name, *arguments)
 

@@ -66,6 +66,7 @@ class AdminApi:
             "/api/v1/states": ("GET", self._states),
             "/api/v1/features": ("GET", self._features),
             "/api/v1/env": ("GET", self._env),
+            "/api/v1/plugin": ("GET", self._plugin),
             "/api/v1/listeners": ("GET", self._listeners),
             "/api/v1/services": ("GET", self._services),
             "/api/v1/workers": ("GET", self._workers),
@@ -173,6 +174,15 @@ class AdminApi:
             return _error(400, "no env key")
         found = {key: os.environ[key] for key in keys if key in os.environ}
         return _json({"env": found, "not_found": [key for key in keys if key not in found]})
+
+    async def _plugin(self, request: Request) -> Response:
+        """MOSN's switch for filters in other processes, of which pymosn has none."""
+        for key in ("enable", "disable", "status"):
+            for name in request.values(key):
+                if (key, name) == ("status", "all"):
+                    return Response("")
+                return _error(400, f"there is no plugin {name!r}: filters run in the workers")
+        return _error(400, "usage: plugin?status=all, plugin?enable=NAME, plugin?disable=NAME")
 
     # -- ours ------------------------------------------------------------------------------
 

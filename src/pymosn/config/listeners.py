@@ -15,6 +15,7 @@ from pymosn.config.support import Capabilities, upstream_protocol
 from pymosn.config.tls import TlsCompiler
 from pymosn.config.values import Duration
 from pymosn.observe.metrics import DOWNSTREAM, SlotTable
+from pymosn.observe.syslog import is_syslog, syslog_address
 
 DEFAULT_IDLE_TIMEOUT: Final = 90.0
 
@@ -265,8 +266,12 @@ class ListenerCompiler:
         compiled: list[snapshot.AccessLog] = []
         for index, log in enumerate(logs):
             where = f"{path}[{index}]"
-            if log.log_path.startswith("syslog"):
-                continue
+            if is_syslog(log.log_path):
+                try:
+                    syslog_address(log.log_path)
+                except ValueError as error:
+                    key = f"{where}.log_path"
+                    raise self.source.error(key, str(error), found=log.log_path) from error
             self._check_format(log.log_format, f"{where}.log_format")
             for key, text in log.json_format.items():
                 self._check_format(text, f"{where}.json_format.{key}")

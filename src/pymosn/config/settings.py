@@ -19,6 +19,7 @@ from pymosn.config.cpus import worker_count
 from pymosn.config.decode import Decoder
 from pymosn.config.model.base import Percent, Port, Section
 from pymosn.config.source import Source
+from pymosn.observe.syslog import is_syslog, syslog_address
 
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _STREAMS: Final = MappingProxyType(
@@ -135,7 +136,7 @@ def server_settings(
     return ServerSettings(
         name=server.mosn_server_name,
         workers=worker_count(server.processor, env),
-        log_path=_log_path(server.default_log_path, paths),
+        log_path=_log_path(server.default_log_path, paths, where),
         log_level=level if level in LEVELS else "INFO",
         roller=_roller(server.global_log_roller, where),
         pid_path=config.pid or f"{paths.run}/mosn.pid",
@@ -209,9 +210,13 @@ def _roller(text: str, source: Source) -> Roller:
         ) from error
 
 
-def _log_path(path: str, paths: Paths) -> str:
-    if path.startswith("syslog"):
-        return "stderr"
+def _log_path(path: str, paths: Paths, source: Source) -> str:
+    if is_syslog(path):
+        try:
+            syslog_address(path)
+        except ValueError as error:
+            where = "$.servers[0].default_log_path"
+            raise source.error(where, str(error), found=path) from error
     if not path and paths.logs:
         return f"{paths.logs}/mosn.log"
     return _STREAMS.get(path, path)

@@ -100,6 +100,12 @@ class _ListenerExpander:
         written = short.tls if isinstance(short.tls, list) else [short.tls] if short.tls else []
         contexts = [self._server_tls(tls, f"{path}.tls") for tls in written]
         log = self.access_log if short.access_log is None else short.access_log
+        network_filter = self._filter(short, name, path)
+        stream_filters = self._stream_filters(short.filters, f"{path}.filters")
+        if short.tcp is None and self._mirrors() and not any(
+            item.type == "mirror" for item in stream_filters
+        ):
+            stream_filters.append(model.StreamFilter(type="mirror"))
         self.server.listeners.append(
             model.Listener(
                 name=name,
@@ -111,10 +117,10 @@ class _ListenerExpander:
                     model.FilterChain(
                         tls_context=contexts[0] if len(contexts) == 1 else None,
                         tls_context_set=contexts if len(contexts) > 1 else [],
-                        filters=[self._filter(short, name, path)],
+                        filters=[network_filter],
                     )
                 ],
-                stream_filters=self._stream_filters(short.filters, f"{path}.filters"),
+                stream_filters=stream_filters,
                 inspector=any(tls.plain for tls in written),
                 connection_idle_timeout=short.idle_timeout,
                 max_connections=short.max_connections,
@@ -145,6 +151,14 @@ class _ListenerExpander:
         if short.http1 is not None:
             proxy.extend_config = model.ExtendConfig(http1=short.http1)
         return model.NetworkFilter(type="proxy", config=proxy)
+
+    def _mirrors(self) -> bool:
+        """Whether a route of the last table wants copies."""
+        return any(
+            route.request_mirror_policies is not None
+            for host in self.server.routers[-1].virtual_hosts
+            for route in host.routers
+        )
 
     def _access_logs(
         self, log: str | bool | ShortAccessLog | None, place: str, path: str

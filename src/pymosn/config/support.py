@@ -141,10 +141,15 @@ def inactive_parts(
 ) -> list[Finding]:
     """Return a finding for every part of the model that has no effect yet."""
     report = _Report(source, capabilities)
+    report.mirrors = any(
+        stream_filter.type == "mirror"
+        for server in config.servers
+        for listener in server.listeners
+        for stream_filter in listener.stream_filters
+    )
     report.whole(config)
     for s, server in enumerate(config.servers):
         path = f"$.servers[{s}]"
-        report.server(server, path)
         for i, listener in enumerate(server.listeners):
             report.listener(listener, f"{path}.listeners[{i}]")
         for r, router in enumerate(server.routers):
@@ -165,6 +170,8 @@ class _Report:
         self.source = source
         self.can = capabilities
         self.findings: list[Finding] = []
+        self.mirrors = False
+        """Whether some listener sends copies of requests."""
 
     def whole(self, config: model.MosnConfig) -> None:
         if config.mode != "file" and not self.can.xds:
@@ -187,10 +194,6 @@ class _Report:
             self._add("$.inherit_old_mosnconfig", "inheriting a configuration is not supported yet")
         if config.metrics is not None:
             self._metrics(config.metrics)
-
-    def server(self, server: model.Server, path: str) -> None:
-        if server.default_log_path.startswith("syslog"):
-            self._add(f"{path}.default_log_path", "syslog is not supported yet; stderr is used")
 
     def listener(self, listener: model.Listener, path: str) -> None:
         trouble = self.can.listener_trouble(listener)
@@ -221,11 +224,6 @@ class _Report:
                 name = accept_filter.type
                 message = f"the listener filter {name} is not supported yet; it does nothing"
                 self._add(f"{path}.listener_filters[{i}]", message)
-        for i, log in enumerate(listener.access_logs):
-            if log.log_path.startswith("syslog"):
-                self._add(
-                    f"{path}.access_logs[{i}]", "syslog is not supported yet; nothing is logged"
-                )
 
     def tls_context(self, context: model.TlsContext, path: str) -> None:
         if context.type not in ("", "sni_verify"):
@@ -238,10 +236,10 @@ class _Report:
             self._add(f"{path}.callbacks", "callbacks of SDS are not supported yet")
 
     def route(self, route: model.Route, path: str) -> None:
-        if route.request_mirror_policies is not None and route.request_mirror_policies.cluster:
-            self._add(
-                f"{path}.request_mirror_policies", "mirroring is not supported yet; nothing is sent"
-            )
+        mirror = route.request_mirror_policies
+        if mirror is not None and mirror.cluster and not self.mirrors:
+            message = "has no effect: no listener has the stream filter mirror"
+            self._add(f"{path}.request_mirror_policies", message)
         match = route.match
         if match.dsl_expressions and not (
             match.prefix or match.path or match.regex or match.variables

@@ -9,6 +9,7 @@ BUILTINS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "filters": MappingProxyType(
             {
                 "grpc_web": "pymosn.filters.grpc_web:GrpcWeb",
+                "mirror": "pymosn.filters.mirror:Mirror",
                 "transcoder": "pymosn.filters.transcoder:ProtocolTranscoder",
             }
         ),
@@ -23,22 +24,22 @@ BUILTINS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         ),
         "transcoders": MappingProxyType(
             {
-                "http2bolt_simple": "pymosn.filters.transcoders:HttpToBolt",
-                "bolt2http_simple": "pymosn.filters.transcoders:BoltToHttp",
-                "httpTohttp2": "pymosn.filters.transcoders:HttpToHttp2",
-                "http2Tohttp": "pymosn.filters.transcoders:Http2ToHttp",
-                "http2dubbo": "pymosn.filters.transcoders:JsonToDubbo",
+                "http2bolt_simple": "pymosn.proxy.transcoders:HttpToBolt",
+                "bolt2http_simple": "pymosn.proxy.transcoders:BoltToHttp",
+                "httpTohttp2": "pymosn.proxy.transcoders:HttpToHttp2",
+                "http2Tohttp": "pymosn.proxy.transcoders:Http2ToHttp",
+                "http2dubbo": "pymosn.proxy.transcoders:JsonToDubbo",
                 # What rules find by the two protocols.
-                "Http1_Http2": "pymosn.filters.transcoders:HttpToHttp2",
-                "Http2_Http1": "pymosn.filters.transcoders:Http2ToHttp",
-                "Http1_bolt": "pymosn.filters.transcoders:HttpToBolt",
-                "Http2_bolt": "pymosn.filters.transcoders:HttpToBolt",
-                "bolt_Http1": "pymosn.filters.transcoders:BoltToHttp",
-                "bolt_Http2": "pymosn.filters.transcoders:BoltToHttp",
-                "boltv2_Http1": "pymosn.filters.transcoders:BoltToHttp",
-                "boltv2_Http2": "pymosn.filters.transcoders:BoltToHttp",
-                "Http1_dubbo": "pymosn.filters.transcoders:JsonToDubbo",
-                "Http2_dubbo": "pymosn.filters.transcoders:JsonToDubbo",
+                "Http1_Http2": "pymosn.proxy.transcoders:HttpToHttp2",
+                "Http2_Http1": "pymosn.proxy.transcoders:Http2ToHttp",
+                "Http1_bolt": "pymosn.proxy.transcoders:HttpToBolt",
+                "Http2_bolt": "pymosn.proxy.transcoders:HttpToBolt",
+                "bolt_Http1": "pymosn.proxy.transcoders:BoltToHttp",
+                "bolt_Http2": "pymosn.proxy.transcoders:BoltToHttp",
+                "boltv2_Http1": "pymosn.proxy.transcoders:BoltToHttp",
+                "boltv2_Http2": "pymosn.proxy.transcoders:BoltToHttp",
+                "Http1_dubbo": "pymosn.proxy.transcoders:JsonToDubbo",
+                "Http2_dubbo": "pymosn.proxy.transcoders:JsonToDubbo",
             }
         ),
         "balancers": MappingProxyType({}),

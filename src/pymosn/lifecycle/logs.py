@@ -6,6 +6,7 @@ from typing import Final
 
 from pymosn.observe.log import ErrorLog
 from pymosn.observe.roller import LogRoller, Rules
+from pymosn.observe.syslog import is_syslog
 from pymosn.snapshot import Snapshot
 
 _REOPENED_AFTER: Final = 5.0
@@ -29,7 +30,7 @@ class LogKeeper:
         own = (self._log.path,) if self._log.is_file else ()
         self._paths = [
             *own,
-            *dict.fromkeys(path for path in access if path not in ("stdout", "stderr")),
+            *dict.fromkeys(path for path in access if _is_file(path)),
         ]
 
     async def roll(self) -> None:
@@ -41,3 +42,7 @@ class LogKeeper:
         await asyncio.sleep(_REOPENED_AFTER)
         for path in rolled:
             await asyncio.to_thread(self._roller.finish, path)
+
+
+def _is_file(path: str) -> bool:
+    return path not in ("stdout", "stderr") and not is_syslog(path)

@@ -44,6 +44,7 @@ cdef class Connection(Source):
     cdef bint readable, hangup, paused, lingering, close_when_flushed
     cdef bint above_high_water, _write_shut, _bulk, _gathers, _watches_room
 
+    cdef void enter(self, Reactor reactor, Handler handler, bytes peer)
     cdef void open(self, int fd, bint connecting)
     cdef void start_tls(self, TlsLayer layer)
     cdef int write(self, bytes data) except -1

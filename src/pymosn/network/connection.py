@@ -29,6 +29,8 @@ READS_IN_A_ROW: Final = 8
 HIGH_WATER: Final = 262144
 """Bytes of unsent output above which ``write`` asks the writer to pause."""
 LOW_WATER: Final = 65536
+HOLD_SECONDS: Final = 0.01
+"""How long a session ticket waits for data to go out with; a client may wait for it."""
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 1 << 26
 """A fast client must have time to read the reply: not so little that it is sent in one go."""
@@ -127,6 +129,10 @@ class Connection(Source):
 
     def __init__(self, reactor: Reactor, handler: Handler, peer: bytes) -> None:
         """``peer`` is the packed address of the other end."""
+        self.enter(reactor, handler, peer)
+
+    def enter(self, reactor: Reactor, handler: Handler, peer: bytes) -> None:
+        """What ``__init__`` does, for those who do it for each client."""
         self.handler = handler
         self.peer = peer
         self.fd = -1
@@ -252,6 +258,8 @@ class Connection(Source):
             self.lingering = True
             self.close_when_flushed = False
             self.paused = False
+            if self._linger_timer is not None:
+                self._reactor.cancel(self._linger_timer)
             self._linger_left = LINGER_BYTES
             self._linger_progress = self.bytes_written
             self._linger_timer = Timer()
@@ -309,6 +317,11 @@ class Connection(Source):
             self.tls.report(self.peer)
             self._shut(_ETIMEDOUT)
             return
+        if not self.lingering:
+            self._linger_timer = None
+            if self.tls is not None:
+                self._stopped(self.tls.let_go(self.fd))
+            return
         if self.output.size > 0 and self.bytes_written != self._linger_progress:
             # The peer is still taking our reply.
             self._linger_progress = self.bytes_written
@@ -337,10 +350,10 @@ class Connection(Source):
     # -- private ----------------------------------------------------------------------------
 
     def _stopped(self, result: int) -> None:
-        """Sending ended with 0, or minus an errno."""
+        """Sending ended with 0, or minus an errno; there may be room again after 0."""
         if result < 0:
             self._shut(-result)
-        else:
+        elif result == 0:
             self.await_room()
 
     def _is_below_high_water(self) -> bool:
@@ -500,7 +513,11 @@ class Connection(Source):
             tls.report(self.peer)
             self._shut(-result)
             return
-        if self._linger_timer is not None:
+        if tls.holds:
+            if self._linger_timer is None:
+                self._linger_timer = Timer()
+            self._reactor.arm(self._linger_timer, self, HOLD_SECONDS)
+        elif self._linger_timer is not None:
             self._reactor.cancel(self._linger_timer)
             self._linger_timer = None
         if result != _DONE:

@@ -21,6 +21,7 @@ cdef class AccessLog(Reactive):
     cdef long _lines
     cdef bint _torn
     cdef int _fd
+    cdef object _syslog
     cdef Reactor _reactor
     cdef Timer _timer
     cdef bint _armed
@@ -33,6 +34,8 @@ cdef class AccessLog(Reactive):
     cpdef long take_dropped(self)
     cpdef void reopen(self)
     cpdef void close(self)
+    @cython.locals(line=bytes)
+    cdef int _send_lines(self, object syslog) except -1
     cdef int _release(self) except -1
 
 

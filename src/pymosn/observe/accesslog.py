@@ -7,12 +7,12 @@ exchange.
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from pymosn.network.reactor import Reactive, Reactor, Timer
+from pymosn.observe.syslog import INFO, Syslog, is_syslog
 from pymosn.stream.format import Format
 from pymosn.stream.stream import Stream
 
@@ -50,6 +50,7 @@ class AccessLog(Reactive):
     _lines: int
     _torn: bool
     _fd: int
+    _syslog: "Syslog | None"
     _reactor: "Reactor"
     _timer: "Timer"
     _armed: bool
@@ -62,7 +63,8 @@ class AccessLog(Reactive):
         json: Mapping[str, str] | None = None,
         flush_interval: float = 1.0,
     ) -> None:
-        """``path`` is a file, ``stdout`` or ``stderr``; ``json`` (key to format) beats ``format``.
+        """``path`` is a file, ``stdout``, ``stderr`` or a syslog; ``json`` (key to format) beats
+        ``format``.
 
         Raises ``ValueError`` for a bad format and ``OSError`` when the file cannot be opened.
         """
@@ -76,7 +78,8 @@ class AccessLog(Reactive):
         self._size = 0
         self._lines = 0
         self._torn = False
-        self._fd = _open(path)
+        self._syslog = Syslog(path) if is_syslog(path) else None
+        self._fd = -1 if self._syslog is not None else _open(path)
         self._reactor = reactor
         self._timer = Timer()
         self._armed = False
@@ -103,6 +106,9 @@ class AccessLog(Reactive):
     def flush(self) -> None:
         """Write what is buffered."""
         if self._lines == 0:
+            return
+        if self._syslog is not None:
+            self._send_lines(self._syslog)
             return
         lines = self._lines
         self._buffer.append(b"")
@@ -133,6 +139,8 @@ class AccessLog(Reactive):
     def reopen(self) -> None:
         """Open the file anew (after a rotation); the old one stays in use if that fails."""
         self.flush()
+        if self._syslog is not None:
+            return
         try:
             fd = _open(self.path)
         except OSError as error:
@@ -146,8 +154,19 @@ class AccessLog(Reactive):
         """Write what is buffered and close the file.  Lines logged later are dropped."""
         self.flush()
         self._reactor.cancel(self._timer)
+        if self._syslog is not None:
+            self._syslog.close()
         self._release()
         self._fd = -1
+
+    def _send_lines(self, syslog: Syslog) -> None:
+        for line in self._buffer:
+            if not syslog.send(INFO, line):
+                self.error = "the syslog daemon does not take it"
+                self.dropped += 1
+        self._buffer = []
+        self._size = 0
+        self._lines = 0
 
     def _release(self) -> None:
         if self._fd > _STDERR:
@@ -219,7 +238,7 @@ def _open(path: str) -> int:
         return _STDOUT
     if path in ("stderr", "/dev/stderr"):
         return _STDERR
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)  # noqa: PTH103, PTH120
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 

@@ -15,10 +15,15 @@ from typing import Final
 
 import msgspec
 
+from pymosn.observe.syslog import Syslog, is_syslog
+
 LEVELS: Final = MappingProxyType(
     {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40, "FATAL": 50, "OFF": 100}
 )
 _STREAMS: Final = MappingProxyType({"": 2, "stderr": 2, "stdout": 1})
+_SEVERITIES: Final = MappingProxyType(
+    {"TRACE": 7, "DEBUG": 7, "INFO": 6, "WARN": 4, "ERROR": 3, "FATAL": 2}
+)
 _ESCAPES: Final = MappingProxyType(
     {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), 127)} | {10: "\n\t"}
 )
@@ -41,8 +46,9 @@ class ErrorLog:
         rate: int = 10,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """``path`` is a file, ``stdout`` or ``stderr``; raises ``OSError`` if it cannot be opened.
+        """``path`` is a file, ``stdout``, ``stderr`` or a syslog (``observe.syslog``).
 
+        Raises ``OSError`` if it cannot be opened.
         ``level`` is a name of ``LEVELS``; an unknown one means INFO.
         """
         self.path = path or "stderr"
@@ -52,7 +58,8 @@ class ErrorLog:
         """Records that could not be written."""
         self._rate = rate
         self._clock = clock
-        self._fd = self._open()
+        self._syslog = Syslog(path, clock) if is_syslog(path) else None
+        self._fd = self._open() if self._syslog is None else -1
         self._seen: dict[str, _Window] = {}
         self.level = ""
         self._threshold = 0
@@ -61,7 +68,7 @@ class ErrorLog:
     @property
     def is_file(self) -> bool:
         """Whether the log goes to a file (and can be rolled)."""
-        return self.path not in _STREAMS
+        return self._syslog is None and self.path not in _STREAMS
 
     def set_level(self, level: str) -> None:
         """Write records from ``level`` on; an unknown level means INFO."""
@@ -129,6 +136,8 @@ class ErrorLog:
             self._report(key, window, self._clock())
         self._seen.clear()
         self.enabled = False
+        if self._syslog is not None:
+            self._syslog.close()
         if self.is_file and self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -158,6 +167,12 @@ class ErrorLog:
             self._write(window.level, "", f"{more} more messages of the kind {key!r}", now)
 
     def _write(self, level: str, tag: str, message: str, now: float) -> None:
+        if self._syslog is not None:
+            text = f"[{level}] {f'[{tag}] ' if tag else ''}{message.translate(_ESCAPES)}"
+            encoded = text.encode("utf-8", "backslashreplace")
+            if not self._syslog.send(_SEVERITIES[level], encoded):
+                self.lost += 1
+            return
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
         stamp = f"{moment},{int(now * 1000) % 1000:03d}"
         if self.as_json:

@@ -26,8 +26,8 @@ COUNTED_STATUSES: Final = (200, 206, 302, 304, 400, 403, 404, 416, 499, 500, 502
 
 
 HTTP2_FLOODS: Final = (
-    "resets", "settings", "pings", "empty", "priority", "window_updates", "continuations",
-    "header_block", "replies",
+    "resets", "settings", "pings", "empty", "priority", "window_updates", "tiny",
+    "continuations", "header_block", "replies",
 )  # fmt: skip
 """Why an HTTP/2 connection is ended with ENHANCE_YOUR_CALM; each has a counter."""
 

@@ -6,6 +6,7 @@ C is spoken here for a pointer to the memory: a typed memoryview would do, but C
 60 KB of code and four classes in every module that knows of a class with one.
 """
 
+cimport cython
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 
 BUCKETS = tuple([
@@ -18,6 +19,8 @@ HISTOGRAM_SLOTS = 4 + len(BUCKETS) + 1
 assert len(BUCKETS) == BOUNDS and HISTOGRAM_SLOTS == STEPS
 
 
+# The buffer has to be given back before the view goes.
+@cython.no_gc_clear
 cdef class Slots:
     """The slots of one worker's segment, or of anything else that can be written to.
 

@@ -41,6 +41,7 @@ cdef class MessageReader:
     cpdef Py_ssize_t pending(self)
     cpdef long unread(self)
     cpdef void skip(self, long count)
+    cpdef void forget(self)
     cpdef bytes take_rest(self)
     cpdef int expect_response(self, bytes method) except -1
     cpdef int next(self) except -2

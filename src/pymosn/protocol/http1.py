@@ -183,6 +183,16 @@ class MessageReader:
             self.complete = True
             self._state = _HEADS
 
+    def forget(self) -> None:
+        """Hold nothing of the messages that are complete: an idle connection needs none."""
+        if self.position >= len(self.buffer):
+            self.buffer = b""
+            self.position = 0
+        self.request = None  # type: ignore[assignment]  # as declared
+        self.response = None  # type: ignore[assignment]  # as declared
+        self.data = b""
+        self.trailers = None
+
     def take_rest(self) -> bytes:
         """Return what is left and stop parsing: the connection becomes a tunnel."""
         rest = self.buffer[self.position :]
@@ -332,6 +342,7 @@ class MessageReader:
         head.content_length = -1
         head.cut_end = 0
         head.cuts = None
+        head.never = None
         head.added = None
         head.upgrade = None
         head.minor = 0 if raw[at + 7] == 48 else 1
@@ -397,6 +408,7 @@ class MessageReader:
         head.content_length = -1
         head.cut_end = 0
         head.cuts = None
+        head.never = None
         head.added = None
         head.upgrade = None
         head.minor = 0 if raw[at + 7] == 48 else 1
@@ -905,6 +917,7 @@ class MessageReader:
         trailers.content_length = -1
         trailers.cut_end = 0
         trailers.cuts = None
+        trailers.never = None
         trailers.added = None
         trailers.upgrade = None
         keep_alive = self.keep_alive

@@ -5,14 +5,10 @@ from pymosn.network.listener cimport Acceptor
 from pymosn.network.reactor cimport Reactor
 from pymosn.network.secure cimport TlsFactory
 from pymosn.observe.metrics cimport DownstreamStats
-from pymosn.protocol.xprotocol.frame cimport RpcProtocol
 from pymosn.proxy.detection cimport Detection
 from pymosn.proxy.http cimport HttpProxy
-from pymosn.stream.http1_server cimport Http1ServerConnection
-from pymosn.stream.http2_server cimport Http2ServerConnection
 from pymosn.stream.options cimport ServerOptions
 from pymosn.stream.stream cimport ConnectionInfo
-from pymosn.stream.xprotocol_server cimport XprotocolServerConnection
 
 cdef Handler _NOBODY
 
@@ -47,6 +43,7 @@ cdef class Handshake(Handler):
     cdef Connection connection
     cdef ConnectionInfo info
 
+    cdef void enter(self, ServingAcceptor acceptor, Connection connection, ConnectionInfo info)
     cdef void begin(self, TlsFactory tls)
     cpdef void abort(self)
     cdef void on_connected(self)
@@ -58,14 +55,11 @@ cdef class HttpAcceptor(ServingAcceptor):
     cdef readonly HttpProxy proxy
     cdef ServerOptions options
     cdef readonly tuple protocols
-    cdef readonly dict rpc
+    cdef readonly dict codecs, rpc
     cdef readonly ServingAcceptor fallback
 
     @cython.locals(count=long)
     cpdef long active(self)
     @cython.locals(detection=Detection)
     cdef void serve(self, Connection connection, ConnectionInfo info, bytes data)
-    @cython.locals(
-        server=Http1ServerConnection, http2=Http2ServerConnection, rpc=RpcProtocol,
-        xprotocol=XprotocolServerConnection)
     cdef void speak(self, str protocol, Connection connection, ConnectionInfo info, bytes data)

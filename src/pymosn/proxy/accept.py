@@ -1,5 +1,6 @@
 """What happens to a connection that a listener accepted: limits, then its network filter."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pymosn.network.connection import Connection, Handler
@@ -10,11 +11,8 @@ from pymosn.observe.metrics import DownstreamStats
 from pymosn.protocol.xprotocol.frame import RpcProtocol
 from pymosn.proxy.detection import Detection
 from pymosn.proxy.http import HttpProxy
-from pymosn.stream.http1_server import Http1ServerConnection
-from pymosn.stream.http2_server import Http2ServerConnection
 from pymosn.stream.options import ServerOptions
 from pymosn.stream.stream import ConnectionInfo
-from pymosn.stream.xprotocol_server import XprotocolServerConnection
 
 if TYPE_CHECKING:
     from pymosn.proxy.tcp import TcpAcceptor
@@ -90,7 +88,8 @@ class ServingAcceptor(Acceptor):
         self.ids.next += 1
         local = self.local or reactor.local_address(fd)
         info = ConnectionInfo(self.ids.next, peer, local, "", self.listener)
-        connection = Connection(reactor, _NOBODY, peer)
+        connection = Connection.__new__(Connection)
+        connection.enter(reactor, _NOBODY, peer)
         try:
             connection.open(fd, False)
         except OSError:
@@ -99,7 +98,8 @@ class ServingAcceptor(Acceptor):
         self.stats.connection_opened()
         try:
             if self.tls is not None:
-                handshake = Handshake(self, connection, info)
+                handshake = Handshake.__new__(Handshake)
+                handshake.enter(self, connection, info)
                 handshake.begin(self.tls)
             else:
                 self.serve(connection, info, b"")
@@ -116,9 +116,10 @@ class Handshake(Handler):
     connection: "Connection"
     info: "ConnectionInfo"
 
-    def __init__(
+    def enter(
         self, acceptor: ServingAcceptor, connection: Connection, info: ConnectionInfo
     ) -> None:
+        """Go on with ``connection`` for ``acceptor``."""
         self.acceptor = acceptor
         self.connection = connection
         self.info = info
@@ -152,6 +153,7 @@ class HttpAcceptor(ServingAcceptor):
     proxy: "HttpProxy"
     options: "ServerOptions"
     protocols: tuple[str, ...]
+    codecs: dict[str, Callable[..., Any]]
     rpc: dict[str, RpcProtocol]
     fallback: "TcpAcceptor | None"
 
@@ -164,17 +166,19 @@ class HttpAcceptor(ServingAcceptor):
     def configure(
         self,
         options: ServerOptions,
-        protocols: tuple[str, ...],
+        codecs: dict[str, Callable[..., Any]],
         rpc: dict[str, RpcProtocol],
         fallback: "TcpAcceptor | None",
     ) -> None:
         """Serve with these from the next connection on.
 
-        More than one of ``protocols`` are told apart by what the client sends; what none of them
-        recognises goes to ``fallback``, or is closed.  ``rpc`` has those that are not HTTP.
+        ``codecs`` says what makes the connections of each protocol; more than one are told apart by
+        what the client sends.  What none of them recognises goes to ``fallback``, or is closed.
+        ``rpc`` has those that are not HTTP.
         """
         self.options = options
-        self.protocols = protocols
+        self.protocols = tuple(codecs)
+        self.codecs = codecs
         self.rpc = rpc
         self.fallback = fallback
 
@@ -210,22 +214,8 @@ class HttpAcceptor(ServingAcceptor):
     ) -> None:
         """Serve the connection with ``protocol``; ``data`` is what it has sent so far."""
         info.protocol = protocol
-        if protocol == "Http2":
-            http2 = Http2ServerConnection(
-                self.reactor, self.proxy, self.options, info, connection
-            )
-            self.proxy.connections.add(http2)
-            http2.begin(data)
-            return
-        rpc = self.rpc.get(protocol)
-        if rpc is not None:
-            xprotocol = XprotocolServerConnection(
-                self.reactor, self.proxy, self.options, info, connection, rpc
-            )
-            self.proxy.connections.add(xprotocol)
-            xprotocol.begin(data)
-            return
-        server = Http1ServerConnection(self.reactor, self.proxy, self.options, info, connection)
+        make = self.codecs[protocol]
+        server = make(self.reactor, self.proxy, self.options, info, connection)
         self.proxy.connections.add(server)
         server.begin(data)
 

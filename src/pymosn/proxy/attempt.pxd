@@ -6,7 +6,7 @@ from pymosn.stream.pool cimport ConnectionPool, PoolWaiter, UpstreamSender
 from pymosn.stream.stream cimport ConnectionInfo
 from pymosn.upstream.hosts cimport UpstreamHost
 
-cdef int _TRY_TIMEOUT, _UPSTREAM_CLOSED, _UPSTREAM_RESET
+cdef int _TRY_TIMEOUT, _UPSTREAM_CLOSED, _UPSTREAM_RESET, _UPSTREAM_TERMINATED
 
 
 cdef class Attempt(PoolWaiter):

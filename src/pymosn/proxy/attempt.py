@@ -10,7 +10,13 @@ from pymosn.message import Head, ResponseHead
 from pymosn.network.connection import Connection
 from pymosn.network.reactor import Timer
 from pymosn.stream.pool import ConnectionPool, PoolWaiter, UpstreamSender
-from pymosn.stream.stream import TRY_TIMEOUT, UPSTREAM_CLOSED, UPSTREAM_RESET, ConnectionInfo
+from pymosn.stream.stream import (
+    TRY_TIMEOUT,
+    UPSTREAM_CLOSED,
+    UPSTREAM_RESET,
+    UPSTREAM_TERMINATED,
+    ConnectionInfo,
+)
 from pymosn.upstream.hosts import UpstreamHost
 
 if TYPE_CHECKING:
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
 _TRY_TIMEOUT = TRY_TIMEOUT
 _UPSTREAM_CLOSED = UPSTREAM_CLOSED
 _UPSTREAM_RESET = UPSTREAM_RESET
+_UPSTREAM_TERMINATED = UPSTREAM_TERMINATED
 
 
 class Attempt(PoolWaiter):
@@ -104,7 +111,11 @@ class Attempt(PoolWaiter):
         """The try ended without a complete response."""
         self._let_go()
         if self._close():
-            self.host.stats.request_reset(reason == _UPSTREAM_CLOSED or reason == _UPSTREAM_RESET)
+            self.host.stats.request_reset(
+                reason == _UPSTREAM_CLOSED
+                or reason == _UPSTREAM_RESET
+                or reason == _UPSTREAM_TERMINATED
+            )
 
     def discard(self, status: int, ended: bool) -> None:
         """The response is not wanted: another try follows."""

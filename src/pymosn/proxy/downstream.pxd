@@ -10,6 +10,7 @@ from pymosn.proxy.exchange cimport Headers, Request
 from pymosn.proxy.filter_run cimport FilterRun
 from pymosn.proxy.grpc_call cimport GrpcCall
 from pymosn.proxy.http cimport HttpProxy
+from pymosn.proxy.mirror cimport Copies
 from pymosn.proxy.request_body cimport RequestBody
 from pymosn.proxy.retries cimport Retries
 from pymosn.proxy.transcoder cimport BodyTranscoder
@@ -41,6 +42,7 @@ cdef class ProxyStream(Stream):
     cdef FilterRun filters
     cdef Retries retries
     cdef readonly GrpcCall call
+    cdef Copies copies
     cdef readonly int phase
     cdef bint request_ended, response_begun, response_ended, request_paused, timed, was_reused
     cdef RequestBody body
@@ -83,7 +85,7 @@ cdef class ProxyStream(Stream):
     @cython.locals(attempt=Attempt, result=int)
     cdef int _try_host(self, UpstreamHost host, ConnectionPool pool) except -1
     @cython.locals(protocol=str)
-    cdef str _upstream_protocol(self)
+    cdef str upstream_protocol(self, UpstreamCluster cluster)
     @cython.locals(sender=UpstreamSender, body=RequestBody, pieces=list, end=bint, whole=bint, go_on=bint, last=Py_ssize_t, index=Py_ssize_t, piece=bytes, final=bint, head=RequestHead)
     cdef void upstream_ready(self, Attempt attempt)
     cdef int upstream_drained(self) except -1
@@ -121,6 +123,8 @@ cdef class ProxyStream(Stream):
     @cython.locals(transcoder=BodyTranscoder, data=bytes)
     cdef void _send_trailers(self, StreamSender sender, Head trailers)
 
+    @cython.locals(route=RouteEntry)
+    cpdef long mirror(self, long copies, bint everywhere) except -1
     cpdef void convert(self, object transcoder, str protocol, Request facade) except *
     @cython.locals(conversion=Conversion)
     cdef int _convert(self) except -1

@@ -23,6 +23,7 @@ from pymosn.proxy.conversion import Conversion
 from pymosn.proxy.exchange import Headers, Request
 from pymosn.proxy.filter_run import FilterRun
 from pymosn.proxy.grpc_call import GrpcCall
+from pymosn.proxy.mirror import Copies
 from pymosn.proxy.phases import (
     AFTER_HOST,
     AFTER_ROUTE,
@@ -108,6 +109,7 @@ class ProxyStream(Stream):
     filters: "FilterRun | None"
     retries: "Retries | None"
     call: "GrpcCall | None"
+    copies: "Copies | None"  # of the request, for other hosts
     phase: int
     request_ended: bool
     response_begun: bool
@@ -180,6 +182,8 @@ class ProxyStream(Stream):
                 return
         if end:
             self._request_complete()
+        if self.copies is not None:
+            self.copies.send(data, end)
         body = self.kept_body()
         attempt = self.attempt
         if attempt is not None and attempt.started:
@@ -202,6 +206,8 @@ class ProxyStream(Stream):
             return
         self.request_trailers = trailers
         self._request_complete()
+        if self.copies is not None:
+            self.copies.finish(trailers)
         attempt = self.attempt
         if attempt is not None and attempt.started:
             attempt.sender.send_trailers(trailers)
@@ -218,7 +224,7 @@ class ProxyStream(Stream):
             return None
         if self.can_resend() or self.phase not in (_UPSTREAM, _RESPOND):
             return None
-        if self.transcoder is not None:
+        if self.transcoder is not None or self.copies is not None:
             return None
         if self.filters is not None and self.filters.chain.on_request_data:
             return None
@@ -374,7 +380,7 @@ class ProxyStream(Stream):
         host = self.host
         if self.route.host_per_attempt:
             self.route.rewrite_host(self)
-        pool = host.pool(self._upstream_protocol())
+        pool = host.pool(self.upstream_protocol(self.cluster))
         if pool.takes(self.request if self.outgoing is None else self.outgoing):
             self._try_host(host, pool)
         else:
@@ -398,15 +404,15 @@ class ProxyStream(Stream):
         elif self.silence > 0:
             self.arm(self.silence)
 
-    def _upstream_protocol(self) -> str:
-        """What to speak with the upstream: what a filter chose, the route's word, the listener's,
+    def upstream_protocol(self, cluster: UpstreamCluster) -> str:
+        """What to speak with ``cluster``: what a filter chose, the route's word, the listener's,
         else what the client speaks, or what the host chooses in its TLS handshake."""
         if self.conversion is not None and self.conversion.protocol:
             return self.conversion.protocol
         protocol = self.route.upstream_protocol or self.proxy.upstream_protocol
         if protocol:
             return protocol
-        if self.cluster.negotiates and self.request.upgrade is None and not self.request.is_rpc():
+        if cluster.negotiates and self.request.upgrade is None and not self.request.is_rpc():
             return _NEGOTIATED
         if self.call is not None:
             return _HTTP2  # gRPC knows nothing else
@@ -803,6 +809,16 @@ class ProxyStream(Stream):
         self.bytes_sent += len(data)
         sender.send_data(data, True)
 
+    def mirror(self, copies: int, everywhere: bool) -> int:
+        """Send copies of the request to where the route says (``Request.mirror``)."""
+        if self.phase != _AFTER_ROUTE or self.copies is not None:
+            raise RuntimeError("requests are copied once, in on_route")
+        route = self.route
+        if route is None or self.proxy.random.draw() * 100.0 >= route.mirror_percent:
+            return 0
+        self.copies = Copies.__new__(Copies)
+        return self.copies.make(self, route.mirror_cluster, copies, everywhere)
+
     # -- another protocol ------------------------------------------------------------------------
 
     def convert(self, transcoder: object, protocol: str, facade: Request) -> None:
@@ -1074,6 +1090,9 @@ class ProxyStream(Stream):
             reactor.cancel(self.timer)
         if self.retries is not None:
             self.retries.end()
+        if self.copies is not None:
+            self.copies.leave()
+            self.copies = None
         self.finished = reactor.now
         self.proxy.stream_finished(self)
         if self.call is not None:

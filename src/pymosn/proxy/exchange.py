@@ -165,6 +165,15 @@ class Request:
         gRPC call from now on."""
         self.stream.transcode(transcoder)
 
+    def mirror(self, copies: int = 1, everywhere: bool = False) -> int:
+        """Send copies of the request to the cluster that the route names for them; from
+        ``on_route`` only.  Nobody waits for them.
+
+        Returns how many are sent: none where the route has no mirror or a draw says so, and none
+        of RPC or upgrades.  ``everywhere``: one to each healthy host.
+        """
+        return self.stream.mirror(copies, everywhere)
+
     def convert(self, transcoder: "Transcoder | None", upstream_protocol: str = "") -> None:
         """Turn this request into one of ``upstream_protocol`` with ``transcoder``; None: only the
         protocol changes.  From ``on_request``, ``on_route`` and ``on_host`` only; the filter names

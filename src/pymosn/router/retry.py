@@ -23,6 +23,7 @@ from pymosn.stream.stream import (
     UPSTREAM_PROTOCOL,
     UPSTREAM_REFUSED,
     UPSTREAM_RESET,
+    UPSTREAM_TERMINATED,
 )
 
 ON_5XX: Final = 0x1
@@ -70,6 +71,7 @@ _UPSTREAM_CLOSED = UPSTREAM_CLOSED
 _UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
 _UPSTREAM_RESET = UPSTREAM_RESET
 _UPSTREAM_REFUSED = UPSTREAM_REFUSED
+_UPSTREAM_TERMINATED = UPSTREAM_TERMINATED
 
 
 class RetryRules:
@@ -125,6 +127,8 @@ class RetryRules:
             return self.conditions & _ON_CONNECT_FAILURE != 0
         if reason == _TRY_TIMEOUT:
             return self.conditions & _ON_TIMEOUT != 0
-        if reason in (_UPSTREAM_CLOSED, _UPSTREAM_RESET, _UPSTREAM_PROTOCOL, _UPSTREAM_REFUSED):
+        if reason in (_UPSTREAM_CLOSED, _UPSTREAM_TERMINATED, _UPSTREAM_RESET):
+            return self.conditions & _ON_RESET != 0
+        if reason in (_UPSTREAM_PROTOCOL, _UPSTREAM_REFUSED):
             return self.conditions & _ON_RESET != 0
         return False

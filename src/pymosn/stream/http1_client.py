@@ -230,6 +230,7 @@ class Http1ClientConnection(PooledConnection):
             self.connection.close()
             return
         self.connection.resume_reading()
+        self.reader.forget()
         self.pool.release(self)
 
     def _splice_body(self, receiver: StreamReceiver) -> None:

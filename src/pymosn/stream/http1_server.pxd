@@ -6,7 +6,6 @@ from pymosn.network.reactor cimport Reactive, Reactor, Timer
 from pymosn.network.splice cimport Splice
 from pymosn.protocol.http1 cimport MessageReader
 from pymosn.protocol.http1_writer cimport write_data, write_end, write_response
-from pymosn.stream.http2_server cimport Http2ServerConnection
 from pymosn.stream.options cimport ServerOptions
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
 
@@ -37,7 +36,7 @@ cdef class Http1ServerConnection(StreamSender):
     cdef bint _request_complete, _response_begun, _keep_alive, _is_head, _connect, _chunked
     cdef bint _until_close
 
-    cdef void begin(self, bytes data)
+    cpdef void begin(self, bytes data)
     cpdef void drain(self)
     cpdef void abort(self)
 
@@ -69,7 +68,7 @@ cdef class Http1ServerConnection(StreamSender):
     cdef void _advance(self)
     @cython.locals(reader=MessageReader, request=RequestHead, method=bytes, receiver=StreamReceiver)
     cdef void _begin_exchange(self)
-    @cython.locals(reader=MessageReader, settings=bytes, successor=Http2ServerConnection)
+    @cython.locals(reader=MessageReader, settings=bytes)
     cdef bint _upgrade_to_http2(self) except -1
     @cython.locals(receiver=StreamReceiver, target=Connection)
     cdef void _splice_body(self)

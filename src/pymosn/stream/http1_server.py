@@ -15,7 +15,6 @@ from pymosn.network.reactor import Reactor, Timer
 from pymosn.network.splice import WORTH_BYTES, Splice
 from pymosn.protocol.http1 import DATA, END, HEAD, NEED_DATA, MessageReader
 from pymosn.protocol.http1_writer import reason, write_data, write_end, write_response
-from pymosn.stream.http2_server import Http2ServerConnection
 from pymosn.stream.options import ServerOptions
 from pymosn.stream.stream import (
     DOWNSTREAM_CLOSED,
@@ -365,7 +364,7 @@ class Http1ServerConnection(StreamSender):
             self._keep_alive = False
         self._is_head = method == _METHOD_HEAD
         self._connect = method == _METHOD_CONNECT
-        if reader.h2c_settings is not None and self.options.h2c and self._upgrade_to_http2():
+        if reader.h2c_settings is not None and self._upgrade_to_http2():
             return
         receiver = self.factory.new_stream(self, self.info)
         self._receiver = receiver
@@ -374,6 +373,9 @@ class Http1ServerConnection(StreamSender):
 
     def _upgrade_to_http2(self) -> bool:
         """Take the offer of a request that is complete; False leaves it an HTTP/1.1 request."""
+        make = self.options.h2c
+        if make is None:
+            return False
         reader = self.reader
         settings = decode_settings(reader.h2c_settings)  # type: ignore[arg-type]  # the caller tested
         if settings is None or not reader.complete:
@@ -384,9 +386,7 @@ class Http1ServerConnection(StreamSender):
         self._ended = True
         self.reactor.cancel(self._timer)
         self.info.protocol = "Http2"
-        successor = Http2ServerConnection(
-            self.reactor, self.factory, self.options, self.info, self.connection
-        )
+        successor = make(self.reactor, self.factory, self.options, self.info, self.connection)
         self.factory.connection_replaced(self, successor)
         successor.upgrade(settings, reader.request, reader.take_rest())
         return True
@@ -420,6 +420,7 @@ class Http1ServerConnection(StreamSender):
                 self._close_flushed()
         else:
             self._resume(3)
+            self.reader.forget()
             self._expect_request()
             if self.reader.pending():
                 self.reactor.defer(self)

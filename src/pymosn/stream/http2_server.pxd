@@ -29,9 +29,9 @@ cdef class Http2ServerConnection(Handler):
     cdef long _idle_since, _written, _written_at
     cdef bint _draining, _ended
 
-    cdef void begin(self, bytes data)
+    cpdef void begin(self, bytes data)
     @cython.locals(stream=Http2Stream)
-    cdef int upgrade(self, bytes settings, RequestHead request, bytes data) except -1
+    cpdef int upgrade(self, bytes settings, RequestHead request, bytes data) except -1
     cpdef void drain(self)
     cpdef void abort(self)
 

@@ -255,9 +255,13 @@ class Http2ServerConnection(Handler):
             return
         # Streams of messages: what their owner knows of deadlines and silence decides.
         sender.unhurried = request.te_trailers and request.method == _POST and is_grpc(request)
+        if request.expects:
+            if (request.get(b"expect") or b"").lower() != b"100-continue":
+                self.refuse(sender, 417, "only 100-continue can be expected")
+                return
+            sender.expects_continue = not end
         receiver = self.factory.new_stream(sender, self.info)
         sender.receiver = receiver
-        sender.expects_continue = not end and request.get(b"expect") is not None
         receiver.on_headers(request, end)
         if self.options.max_requests and self.requests >= self.options.max_requests:
             self.drain()

@@ -17,7 +17,7 @@ cdef class ServerOptions:
     cdef readonly double idle_timeout, header_timeout, body_timeout
     cdef readonly long max_requests
     cdef readonly Http2Options http2
-    cdef readonly bint h2c
+    cdef readonly object h2c
     cdef readonly RpcOptions rpc
 
 

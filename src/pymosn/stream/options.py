@@ -1,5 +1,8 @@
 """Limits and manners that the downstream codecs of a listener share."""
 
+from collections.abc import Callable
+from typing import Any
+
 from pymosn.protocol.http2.options import Http2Options
 from pymosn.protocol.xprotocol.frame import FrameLimits
 
@@ -55,7 +58,7 @@ class ServerOptions:
     body_timeout: float
     max_requests: int
     http2: "Http2Options"
-    h2c: bool
+    h2c: Any
     rpc: "RpcOptions"
 
     def __init__(
@@ -68,10 +71,11 @@ class ServerOptions:
         body_timeout: float = 60.0,
         max_requests: int = 0,
         http2: Http2Options | None = None,
-        h2c: bool = False,
+        h2c: "Callable[..., Any] | None" = None,
         rpc: RpcOptions | None = None,
     ) -> None:
-        """Sizes in bytes, timeouts in seconds (0: none).  ``h2c``: HTTP/1.1 may be upgraded."""
+        """Sizes in bytes, timeouts in seconds (0: none).  ``h2c`` makes the connection
+        that HTTP/1.1 may be upgraded to."""
         self.max_head = max_head
         self.max_headers = max_headers
         self.max_body = max_body

@@ -35,6 +35,8 @@ UPSTREAM_REFUSED: Final = 16
 """The upstream has not processed the request: it may be sent again, whatever it is."""
 DEADLINE_EXCEEDED: Final = 17
 """The time is over that the client itself gave the whole exchange."""
+UPSTREAM_TERMINATED: Final = 18
+"""The upstream closed a connection that has many exchanges, of RPC: nobody knows what it did."""
 
 # Response flags (spec §4.2).
 NO_HEALTHY_UPSTREAM: Final = 0x2
@@ -89,6 +91,9 @@ FAILURES: Final = MappingProxyType(
         FILTER_FAILED: Failure("filter failed", 500, 0),
         UPSTREAM_REFUSED: Failure("upstream refused the stream", 503, UPSTREAM_REMOTE_RESET),
         DEADLINE_EXCEEDED: Failure("deadline exceeded", 504, UPSTREAM_REQUEST_TIMEOUT),
+        UPSTREAM_TERMINATED: Failure(
+            "upstream closed the connection", 500, UPSTREAM_CONNECTION_TERMINATION
+        ),
     }
 )
 

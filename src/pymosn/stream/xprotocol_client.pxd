@@ -22,7 +22,7 @@ from pymosn.stream.pool cimport (
 from pymosn.stream.stream cimport ConnectionInfo, StreamReceiver
 
 cdef int _NEED_DATA, _RESPONSE, _HEARTBEAT, _HEARTBEAT_REPLY, _GOAWAY, _ERROR
-cdef int _READY, _WAITING, _OVERFLOW, _CONNECT_FAILED, _UPSTREAM_CLOSED, _UPSTREAM_PROTOCOL
+cdef int _READY, _WAITING, _OVERFLOW, _CONNECT_FAILED, _UPSTREAM_TERMINATED, _UPSTREAM_PROTOCOL
 cdef int _MULTIPLEX, _BINDING
 cdef long _MAX_ABANDONED, _MAX_LENT
 

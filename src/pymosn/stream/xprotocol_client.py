@@ -45,8 +45,8 @@ from pymosn.stream.pool import (
 from pymosn.stream.stream import (
     CONNECT_FAILED,
     OVERFLOW,
-    UPSTREAM_CLOSED,
     UPSTREAM_PROTOCOL,
+    UPSTREAM_TERMINATED,
     ConnectionInfo,
     StreamReceiver,
 )
@@ -74,7 +74,7 @@ _READY = READY
 _WAITING = WAITING
 _OVERFLOW = OVERFLOW
 _CONNECT_FAILED = CONNECT_FAILED
-_UPSTREAM_CLOSED = UPSTREAM_CLOSED
+_UPSTREAM_TERMINATED = UPSTREAM_TERMINATED
 _UPSTREAM_PROTOCOL = UPSTREAM_PROTOCOL
 _MULTIPLEX = MULTIPLEX
 _BINDING = BINDING
@@ -267,7 +267,7 @@ class XprotocolClientConnection(PooledConnection):
         self._remote_close = True
         self._active_at_close = self.lent > 0
         self._leave()
-        self._lose_streams(_UPSTREAM_CLOSED)
+        self._lose_streams(_UPSTREAM_TERMINATED)
         self.connection.close()
 
     def on_closed(self, error: int) -> None:
@@ -276,7 +276,7 @@ class XprotocolClientConnection(PooledConnection):
         self._stop_watching()
         active = self.lent > 0 or self._active_at_close
         self.pool.closed(self, self._remote_close or error != 0, active)
-        self._lose_streams(_UPSTREAM_CLOSED)
+        self._lose_streams(_UPSTREAM_TERMINATED)
         owner = self.owner
         self.owner = None
         if owner is not None and owner.bound is not None and self in owner.bound:

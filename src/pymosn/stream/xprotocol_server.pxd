@@ -28,7 +28,7 @@ cdef class XprotocolServerConnection(Handler):
     cdef long _heard_at, _written, _written_at, _heartbeats, _heartbeats_since, _leave_at
     cdef bint _stalled, _due, _draining
 
-    cdef void begin(self, bytes data)
+    cpdef void begin(self, bytes data)
     @cython.locals(notice=bytes)
     cpdef void drain(self)
     cpdef void abort(self)

@@ -29,6 +29,7 @@ public final class Consumer {
     private static final String LOOPBACK = "dubbo://2130706433:";
     private final Map<String, Greeter> greeters = new HashMap<>();
     private final Map<String, Runnable> closers = new HashMap<>();
+    private final Bolt2 bolt2 = new Bolt2();
 
     public static void main(String[] arguments) throws Exception {
         RpcConfigs.putValue(RpcOptions.INVOKE_BAGGAGE_ENABLE, true);
@@ -51,6 +52,10 @@ public final class Consumer {
             return "closed";
         }
         try {
+            if (words[0].startsWith("bolt2")) {
+                String text = words.length > 3 ? words[3] : "";
+                return bolt2.call(words[0].endsWith("crc"), words[1], words[2], text);
+            }
             return call(greeter(key, words[0], words[1]), words);
         } catch (Throwable error) {
             StringBuilder text = new StringBuilder();

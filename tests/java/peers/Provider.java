@@ -13,13 +13,14 @@ import org.apache.dubbo.config.ServiceConfig;
 import org.apache.dubbo.config.bootstrap.DubboBootstrap;
 import org.apache.dubbo.rpc.RpcContext;
 
-/** Serves {@link Greeter}: SOFARPC on one port and Dubbo on another; ends with its input. */
+/** Serves {@link Greeter}: SOFARPC, Dubbo and SOFABolt, each on a port; ends with its input. */
 public final class Provider {
     private Provider() {}
 
     public static void main(String[] arguments) throws Exception {
         sofa(Integer.parseInt(arguments[0]));
         dubbo(Integer.parseInt(arguments[1]));
+        Bolt2.serve(Integer.parseInt(arguments[2]));
         System.out.println("= ready");
         while (System.in.read() >= 0) {
             continue;

@@ -207,6 +207,13 @@ def test_features_and_environment(subject: Fake, monkeypatch: pytest.MonkeyPatch
     assert send(subject, "/api/v1/env").status == 400
 
 
+def test_there_are_no_plugin_processes(subject: Fake) -> None:
+    every = send(subject, "/api/v1/plugin?status=all")
+    assert (every.status, every.body) == (200, "")
+    for query in ("", "?status=x", "?enable=x", "?disable=x"):
+        assert send(subject, f"/api/v1/plugin{query}").status == 400
+
+
 def test_reload(subject: Fake) -> None:
     assert send(subject, "/api/v1/reload", "POST").body == "configuration 2 is served\n"
     subject.refusal = "line 3: malformed"

@@ -446,11 +446,18 @@ def test_access_logs() -> None:
         {"log_path": "syslog"},
     ]
     got = compiled(whole(listener={"access_logs": logs}), log_directory="/logs").listeners[0]
-    first, second, third = got.access_logs
+    first, second, third, fourth = got.access_logs
     assert first.path == "/logs/l_access.log"
     assert first.format.startswith("%start_time% %trace_id%  %connection_id%")
     assert second == AccessLog("stdout", "%start_time% \\% x")
     assert (third.json, third.flush_interval) == ({"s": "%response_code%"}, 0.0)
+    assert fourth.path == "syslog"
+
+
+@pytest.mark.parametrize("path", ["syslog://", "syslog+sctp://a", "syslog://a:0", "syslog:a"])
+def test_a_malformed_syslog_path_is_refused(path: str) -> None:
+    with pytest.raises(ConfigError, match=r"access_logs\[0\]\.log_path"):
+        compiled(whole(listener={"access_logs": [{"log_path": path}]}))
 
 
 def test_routes_of_a_connection_manager() -> None:

@@ -69,7 +69,7 @@ def test_paths_where_nothing_can_be_written(
     ("server", "top", "expected"),
     [
         ({"default_log_path": "/dev/stdout"}, {}, {"log_path": "stdout"}),
-        ({"default_log_path": "syslog://a:1"}, {}, {"log_path": "stderr"}),
+        ({"default_log_path": "syslog://a:1"}, {}, {"log_path": "syslog://a:1"}),
         ({"default_log_level": "WARN"}, {}, {"log_level": "WARN"}),
         ({"default_log_level": "warn"}, {}, {"log_level": "INFO"}),
         ({"graceful_timeout": "-1s"}, {}, {"graceful_timeout": 0.0}),

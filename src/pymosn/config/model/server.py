@@ -16,7 +16,8 @@ class AccessLog(Section):
     """An access log of a listener."""
 
     log_path: str = ""
-    """A file, ``stdout`` or ``stderr``; empty: ``<logs>/<listener>_access.log``."""
+    """A file, ``stdout``, ``stderr`` or a syslog (see ``default_log_path``); empty:
+    ``<logs>/<listener>_access.log``."""
     log_format: str = ""
     """Text with ``%variable%``; empty: MOSN's default format."""
     json_format: dict[str, str] = field(default_factory=dict)
@@ -84,7 +85,8 @@ class Server(Section):
     mosn_server_name: str = ""
     """Its name; empty: the default server."""
     default_log_path: str = ""
-    """A file, ``stdout``, ``stderr`` or ``syslog://...``; empty: ``<logs>/mosn.log``."""
+    """A file, ``stdout``, ``stderr``, ``syslog`` (the local one), ``syslog://HOST:PORT``,
+    ``syslog+udp://...`` or ``syslog+tcp://...``; empty: ``<logs>/mosn.log``."""
     default_log_level: str = "INFO"
     """``TRACE``, ``DEBUG``, ``INFO``, ``WARN``, ``ERROR`` or ``FATAL``."""
     global_log_roller: str = ""

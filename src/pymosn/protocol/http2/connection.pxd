@@ -18,6 +18,7 @@ cdef int MALFORMED_BLOCK, OK
 
 cdef int _NEED_DATA, _HEADERS, _DATA, _TRAILERS, _RESET, _DRAINED, _GOAWAY, _SETTLED, _PONG, _ERROR
 cdef long _PATIENCE_NS
+cdef Py_ssize_t _TINY_BYTES
 cdef int _NOTHING, _MAX_INFORMATIONAL
 cdef bytes _METHOD_CONNECT
 
@@ -78,7 +79,7 @@ cdef class Http2Connection(Http2Output):
     cdef int _on_trailers(self, Http2Stream stream, bint too_large, bint end) except -2
     @cython.locals(
         reader=FrameReader, length=Py_ssize_t, payload=Py_ssize_t, identifier=long, ends=bint,
-        padding=Py_ssize_t, stream=Http2Stream, code=int)
+        padding=Py_ssize_t, stream=Http2Stream, code=int, event=int)
     cdef int _read_data(self) except -2
     @cython.locals(
         reader=FrameReader, count=Py_ssize_t, payload=Py_ssize_t, stream=Http2Stream)

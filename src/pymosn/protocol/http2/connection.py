@@ -57,7 +57,7 @@ from pymosn.protocol.http2.frames import (
 from pymosn.protocol.http2.heads import read_request, read_response, read_trailers
 from pymosn.protocol.http2.hpack import COMPRESSION_ERROR as MALFORMED_BLOCK
 from pymosn.protocol.http2.hpack import DEFAULT_TABLE_SIZE, OK, HpackDecoder
-from pymosn.protocol.http2.options import PATIENCE_NS, Http2Options, TokenBucket
+from pymosn.protocol.http2.options import PATIENCE_NS, TINY_BYTES, Http2Options, TokenBucket
 from pymosn.protocol.http2.output import Http2Output
 from pymosn.protocol.http2.stream import Http2Stream
 
@@ -99,6 +99,7 @@ _PONG = PONG
 _ERROR = ERROR
 _NOTHING = -3
 _PATIENCE_NS = PATIENCE_NS
+_TINY_BYTES = TINY_BYTES
 """The frame was no event."""
 
 _MAX_INFORMATIONAL = MAX_INFORMATIONAL
@@ -411,6 +412,7 @@ class Http2Connection(Http2Output):
         stream.head_received = True
         stream.remote_ended = end
         if head is not None:
+            head.never = self._decoder.never
             stream.body_left = head.content_length
             stream.connect = head.method == _METHOD_CONNECT
         self.stream = stream
@@ -428,6 +430,7 @@ class Http2Connection(Http2Output):
             head = read_response(self._decoder.fields)
             if head is None:
                 return self._break_stream(stream, PROTOCOL_ERROR)
+            head.never = self._decoder.never
             if head.status < 200:
                 stream.informational += 1
                 if end:
@@ -463,6 +466,7 @@ class Http2Connection(Http2Output):
         head = read_trailers(self._decoder.fields)
         if head is None:
             return self._break_stream(stream, PROTOCOL_ERROR)
+        head.never = self._decoder.never
         self.stream = stream
         self.head = head
         self._end_remote(stream)
@@ -521,6 +525,10 @@ class Http2Connection(Http2Output):
             self._give_back(stream, length - payload)
         self._pings.give(1)
         if payload > 0:
+            if payload < _TINY_BYTES and not ends and self._server:
+                event = self._spend(self._tiny)
+                if event != _NOTHING:
+                    return event
             stream.unconsumed += payload
             self._body = stream
             self._body_end = ends

@@ -15,18 +15,20 @@ NO_TRAILER: Final = 1
 """Regular, but it means nothing in trailers (RFC 9110 §6.5.1)."""
 X_MOSN: Final = 2
 """The name begins with ``x-mosn-``, or is that of Triple's timeout."""
-COOKIE: Final = 3
-HOST: Final = 4
-CONTENT_LENGTH: Final = 5
-TE: Final = 6
+EXPECT: Final = 3
+"""Means nothing in trailers either."""
+COOKIE: Final = 4
+HOST: Final = 5
+CONTENT_LENGTH: Final = 6
+TE: Final = 7
 """``te: trailers``; every other value is ``BAD``."""
-METHOD: Final = 7
-SCHEME: Final = 8
-AUTHORITY: Final = 9
-PATH: Final = 10
-STATUS: Final = 11
-PROTOCOL: Final = 12
-BAD: Final = 13
+METHOD: Final = 8
+SCHEME: Final = 9
+AUTHORITY: Final = 10
+PATH: Final = 11
+STATUS: Final = 12
+PROTOCOL: Final = 13
+BAD: Final = 14
 """No field of a well-formed message."""
 
 INDEX: Final = 0
@@ -257,7 +259,7 @@ _KINDS = MappingProxyType({
     b"cookie": COOKIE, b"host": HOST, b"content-length": CONTENT_LENGTH, b"te": TE,
     b"connection": BAD, b"keep-alive": BAD, b"proxy-connection": BAD, b"transfer-encoding": BAD,
     b"upgrade": BAD,
-    b"trailer": NO_TRAILER, b"expect": NO_TRAILER, b"content-encoding": NO_TRAILER,
+    b"trailer": NO_TRAILER, b"expect": EXPECT, b"content-encoding": NO_TRAILER,
     b"content-type": NO_TRAILER, b"content-range": NO_TRAILER, b"authorization": NO_TRAILER,
     b"set-cookie": NO_TRAILER, b"cache-control": NO_TRAILER,
 })  # fmt: skip

@@ -4,10 +4,10 @@ from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.protocol.http2.fields cimport Field
 from pymosn.protocol.http2.hpack cimport HpackEncoder
 
-cdef int _REGULAR, _NO_TRAILER, _X_MOSN, _COOKIE, _HOST, _CONTENT_LENGTH, _TE
+cdef int _REGULAR, _NO_TRAILER, _X_MOSN, _EXPECT, _COOKIE, _HOST, _CONTENT_LENGTH, _TE
 cdef int _METHOD, _SCHEME, _AUTHORITY, _PATH, _STATUS, _PROTOCOL, _BAD
 cdef Py_ssize_t _EMPTY_COOKIE
-cdef bytes _CRLF, _NO_HOST, _N_HOST, _N_CONTENT_LENGTH, _STAR, _HTTP, _CONNECT, _OPTIONS
+cdef bytes _CRLF, _NO_HOST, _N_HOST, _N_PATH, _N_AUTHORITY, _N_CONTENT_LENGTH, _STAR, _HTTP, _CONNECT, _OPTIONS
 
 
 @cython.locals(
@@ -34,3 +34,6 @@ cpdef bytes write_request(HpackEncoder encoder, RequestHead head, bytes scheme=*
 cpdef bytes write_response(HpackEncoder encoder, ResponseHead head)
 @cython.locals(parts=list)
 cpdef bytes write_trailers(HpackEncoder encoder, Head head)
+
+cdef void _write_authority(HpackEncoder encoder, Head head, bytes authority, list parts)
+cdef void _write_lines(HpackEncoder encoder, Head head, list parts)

@@ -16,6 +16,7 @@ from pymosn.protocol.http2.fields import (
     BAD,
     CONTENT_LENGTH,
     COOKIE,
+    EXPECT,
     HOST,
     METHOD,
     NO_TRAILER,
@@ -33,6 +34,7 @@ from pymosn.protocol.http2.hpack import HpackEncoder
 _REGULAR = REGULAR
 _NO_TRAILER = NO_TRAILER
 _X_MOSN = X_MOSN
+_EXPECT = EXPECT
 _COOKIE = COOKIE
 _HOST = HOST
 _CONTENT_LENGTH = CONTENT_LENGTH
@@ -56,6 +58,7 @@ def read_request(fields: list[Field], end: bool) -> RequestHead | None:
     head.content_length = -1
     head.te_trailers = False
     head.timeouts = False
+    head.expects = False
     head.upgrade = None
     method = None
     scheme = None
@@ -86,7 +89,10 @@ def read_request(fields: list[Field], end: bool) -> RequestHead | None:
             elif kind == _TE:
                 head.te_trailers = True
             else:
-                head.timeouts = True
+                if kind == _EXPECT:
+                    head.expects = True
+                else:
+                    head.timeouts = True
                 parts.append(field.line)
         elif len(parts) > 1 or crumbs is not None or host is not None or head.te_trailers:
             return None  # a pseudo-header behind regular ones
@@ -231,6 +237,7 @@ def _finish(head: Head, parts: list[bytes]) -> None:
     head.minor = 1
     head.cut_end = 0
     head.cuts = None
+    head.never = None
     head.added = None
 
 
@@ -254,13 +261,16 @@ def write_request(encoder: HpackEncoder, head: RequestHead, scheme: bytes = b"")
     if method != _CONNECT or head.upgrade is not None:
         encoder.encode_scheme(scheme or head.scheme, parts)
         if authority:
-            encoder.encode_authority(authority, parts)
-        encoder.encode_path(head.target, parts)
+            _write_authority(encoder, head, authority, parts)
+        if head.never is not None and _N_PATH in head.never:
+            encoder.encode_never(_N_PATH, head.target, parts)
+        else:
+            encoder.encode_path(head.target, parts)
         if head.upgrade is not None:
             encoder.encode_line(b":protocol: %b\r\n" % head.upgrade, parts)
     else:
-        encoder.encode_authority(authority, parts)
-    encoder.encode_lines(head.lines(), parts)
+        _write_authority(encoder, head, authority, parts)
+    _write_lines(encoder, head, parts)
     if head.te_trailers:
         encoder.encode_te(parts)
     return b"".join(parts)
@@ -270,7 +280,7 @@ def write_response(encoder: HpackEncoder, head: ResponseHead) -> bytes:
     """Return the header block of a response."""
     parts = encoder.begin()
     encoder.encode_status(head.status, parts)
-    encoder.encode_lines(head.lines(), parts)
+    _write_lines(encoder, head, parts)
     return b"".join(parts)
 
 
@@ -278,13 +288,32 @@ def write_trailers(encoder: HpackEncoder, head: Head) -> bytes:
     """Return the header block of trailers."""
     head.remove(_N_CONTENT_LENGTH)
     parts = encoder.begin()
-    encoder.encode_lines(head.lines(), parts)
+    _write_lines(encoder, head, parts)
     return b"".join(parts)
+
+
+def _write_authority(
+    encoder: HpackEncoder, head: Head, authority: bytes, parts: list[bytes]
+) -> None:
+    if head.never is not None and (_N_AUTHORITY in head.never or _N_HOST in head.never):
+        encoder.encode_never(_N_AUTHORITY, authority, parts)
+    else:
+        encoder.encode_authority(authority, parts)
+
+
+def _write_lines(encoder: HpackEncoder, head: Head, parts: list[bytes]) -> None:
+    if head.never is None:
+        encoder.encode_lines(head.lines(), parts)
+    else:
+        # What a peer lets nobody index, nobody after us may either (RFC 7541 §6.2.3).
+        encoder.encode_guarded(head.lines(), head.never, parts)
 
 
 _CRLF = b"\r\n"
 _NO_HOST = b"Host: \r\n"
 _N_HOST = b"host"
+_N_PATH = b":path"
+_N_AUTHORITY = b":authority"
 _N_CONTENT_LENGTH = b"content-length"
 _EMPTY_COOKIE = 38
 """The size of a field ``cookie`` without a value."""

@@ -12,7 +12,7 @@ cdef int _COOKIE, _METHOD, _AUTHORITY, _BAD
 cdef int _INDEX, _NEVER_INDEX, _LEAVE_OUT
 cdef int _MAX_INTEGER_OCTETS, _MAX_SIZE_UPDATES
 cdef Py_ssize_t _MAX_SCRATCH, _MAX_REMEMBERED, _MAX_REMEMBERED_BYTES, _MAX_LINE, _SHORT_COOKIE
-cdef bytes _GET, _POST, _SLASH, _HTTPS, _TE_LINE, _TE_LITERAL, _LITERAL_NAME, _LITERAL_PATH
+cdef bytes _GET, _POST, _SLASH, _HTTPS, _TE_LINE, _TE_LITERAL, _LITERAL_NAME, _NEVER_NAME, _LITERAL_PATH
 cdef tuple _STATIC, _OCTETS, _INDEXED
 cdef KnownNames _NAMES
 
@@ -33,6 +33,7 @@ cdef class DynamicTable:
 @cython.final
 cdef class HpackDecoder:
     cdef readonly list fields
+    cdef readonly list never
     cdef public Py_ssize_t max_list_size, max_fields
     cdef DynamicTable _table
     cdef Py_ssize_t _allowed, _required
@@ -54,6 +55,7 @@ cdef class HpackDecoder:
     cdef long _integer(self, const unsigned char *raw, Py_ssize_t end, long value) noexcept
     @cython.locals(mask=int, index=long, named=Field, field=Field)
     cdef Field _literal(self, const unsigned char *raw, Py_ssize_t end, long first)
+    cdef void _guard(self, Field field)
     @cython.locals(table=DynamicTable, position=Py_ssize_t, found=Field)
     cdef Field _named(self, long index)
     @cython.locals(
@@ -109,6 +111,10 @@ cdef class HpackEncoder:
         inserted=long, raw='const unsigned char *', at=Py_ssize_t, start=Py_ssize_t, line=bytes,
         entry=Line)
     cpdef void encode_lines(self, bytes lines, list parts)
+    @cython.locals(guarded=frozenset, line=bytes, name=bytes, value=bytes, known=KnownName)
+    cpdef void encode_guarded(self, bytes lines, list never, list parts)
+    @cython.locals(known=KnownName)
+    cpdef void encode_never(self, bytes name, bytes value, list parts)
     @cython.locals(entry=Line)
     cpdef Line encode_line(self, bytes line, list parts)
     @cython.locals(table=DynamicTable, age=long)

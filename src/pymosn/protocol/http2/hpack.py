@@ -76,6 +76,7 @@ _NAMES = KNOWN_NAMES
 _OCTETS = tuple(bytes((octet,)) for octet in range(256))
 _INDEXED = tuple(bytes((128 | index,)) for index in range(127))
 _LITERAL_NAME = b"\x00"
+_NEVER_NAME = b"\x10"
 _LITERAL_PATH = b"\x04"
 _GET = b"GET"
 _POST = b"POST"
@@ -137,9 +138,13 @@ class DynamicTable:
 
 
 class HpackDecoder:
-    """Reads the header blocks of one direction of one connection."""
+    """Reads the header blocks of one direction of one connection.
+
+    ``never`` has the names of those among ``fields`` that nobody may index (RFC 7541 §6.2.3).
+    """
 
     fields: "list[Field]"
+    never: list[bytes] | None
     max_list_size: int
     max_fields: int
     _table: DynamicTable
@@ -160,6 +165,7 @@ class HpackDecoder:
         takes effect with ``set_max_table_size``.
         """
         self.fields = []
+        self.never = None
         self.max_list_size = max_list_size
         self.max_fields = max_fields
         self._table = DynamicTable(DEFAULT_TABLE_SIZE)
@@ -197,6 +203,7 @@ class HpackDecoder:
         static = _STATIC
         fields: list[Field] = []
         self.fields = fields
+        self.never = None
         budget = self.max_list_size
         count = self.max_fields
         at = start
@@ -289,9 +296,19 @@ class HpackDecoder:
             field = self._with_new_name(raw, end)
         else:
             return None
-        if field is not None and first >= 64:
-            self._table.insert(field)
+        if field is not None:
+            if first >= 64:
+                self._table.insert(field)
+            elif first >= 16:
+                self._guard(field)
         return field
+
+    def _guard(self, field: "Field") -> None:
+        """Remember that nobody may index ``field``."""
+        if self.never is None:
+            self.never = []
+        if len(self.never) < self.max_fields:
+            self.never.append(field.name)
 
     def _named(self, index: int) -> "Field | None":
         if index < 62:
@@ -564,6 +581,28 @@ class HpackEncoder:
         else:
             self._run = lines
             self._run_block = None
+
+    def encode_guarded(self, lines: bytes, never: list[bytes], parts: list[bytes]) -> None:
+        """Append header lines as ``encode_lines`` does; nobody may index those called ``never``."""
+        guarded = frozenset(never)
+        for line in lines.splitlines(True):
+            name, value = _split(line)
+            if name in guarded:
+                known = _NAMES.find(name)
+                if known is None or known.policy != _LEAVE_OUT:
+                    self.encode_never(name, value, parts)
+            elif line[:1] != b":":
+                self.encode_line(line, parts)
+
+    def encode_never(self, name: bytes, value: bytes, parts: list[bytes]) -> None:
+        """Append a field that nobody on the way may index (RFC 7541 §6.2.3)."""
+        known = _NAMES.find(name)
+        if known is None:
+            parts.append(_NEVER_NAME + _number(len(name), 127, 0) + name)
+        else:
+            parts.append(known.never_literal)
+        parts.append(_number(len(value), 127, 0))
+        parts.append(value)
 
     def encode_line(self, line: bytes, parts: list[bytes]) -> "Line | None":
         """Append one field, given as a line; pseudo-headers too."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from pymosn.protocol.http2.frames import MAX_MAX_FRAME_SIZE, MAX_WINDOW, MIN_MAX_FRAME_SIZE
 
-FLOODS: Final = ("resets", "settings", "pings", "empty", "priority", "window_updates")
+FLOODS: Final = ("resets", "settings", "pings", "empty", "priority", "window_updates", "tiny")
 """What has a bucket, by the names that ``Http2Connection.flood`` and metrics have.  Limits without
 one: ``continuations``, ``header_block`` and ``replies``."""
 
@@ -20,9 +20,13 @@ DEFAULT_FLOOD_LIMITS: Final = (
     (200, 20),  # CVE-2019-9518
     (1000, 100),  # CVE-2019-9513, and unknown types; a new stream gives four back
     (1000, 100),  # a DATA frame that we send, and a new stream, give sixteen back
+    # DATA frames of clients with less than ``TINY_BYTES``; a DATA frame that we send gives one back
+    (2000, 1000),
 )
 """Burst, and tokens a second, in the order of ``FLOODS``."""
 
+TINY_BYTES: Final = 5
+"""A message of gRPC and a frame of a WebSocket client are no smaller."""
 
 PATIENCE_NS: Final = 100_000_000
 """A client that has waited so long for a stream may give it up, as callers do whose deadlines pass,

@@ -34,7 +34,7 @@ cdef class Http2Output:
     cdef int _unread_replies
     cdef dict _ready, _forgotten
     cdef list _drained
-    cdef TokenBucket _resets, _settings, _pings, _empty, _priority, _window_updates
+    cdef TokenBucket _resets, _settings, _pings, _empty, _priority, _window_updates, _tiny
 
     @cython.locals(options=Http2Options, values=list)
     cpdef void begin(self)

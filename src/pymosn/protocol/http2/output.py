@@ -84,6 +84,7 @@ class Http2Output:
     _empty: TokenBucket
     _priority: TokenBucket
     _window_updates: TokenBucket
+    _tiny: TokenBucket
 
     def __init__(self, options: Http2Options) -> None:
         self.options = options
@@ -123,6 +124,7 @@ class Http2Output:
             self._empty,
             self._priority,
             self._window_updates,
+            self._tiny,
         ) = [
             TokenBucket(name, burst, rate)
             for name, (burst, rate) in zip(FLOODS, options.flood_limits, strict=True)
@@ -422,6 +424,7 @@ class Http2Output:
         self._writer.data(END_STREAM if last else 0, stream.id, data, start, count)
         self._pings.give(1)
         self._window_updates.give(16)
+        self._tiny.give(1)
 
     def _pump(self) -> None:
         """Send what is queued, a frame for each stream in turn, as far as it is allowed."""

@@ -56,6 +56,7 @@ cdef class Dubbo(RpcProtocol):
 cdef class DubboCodec(Codec):
     cdef bint _asked_two_way
     cdef int _asked_serialization
+    cdef bytes _asked_body
 
     @cython.locals(raw='const unsigned char *')
     cpdef Py_ssize_t measure(self, bytes data, Py_ssize_t at, Py_ssize_t available) except -2
@@ -71,6 +72,7 @@ cdef class DubboCodec(Codec):
         response=DubboResponse, start=bytes, status=int, text=bytes, what=bytes)
     cpdef list encode_response(self, ResponseHead head, bytes content, RpcRequest request)
     cpdef bytes heartbeat(self, long number)
+    @cython.locals(body=bytes)
     cpdef bytes heartbeat_reply(self)
     cpdef bytes goaway(self, long number)
 
@@ -89,7 +91,8 @@ cdef bytes _with_fields(DubboRequest request, bytes content)
 @cython.locals(at=Py_ssize_t, body=bytes, tail=bytes, parts=list, wanted=dict, extra=list)
 cdef bytes _rewritten(DubboRequest request, list fields)
 @cython.locals(
-    reader=HessianReader, parts=list, start=Py_ssize_t, key=bytes, value=bytes, text=bint)
+    reader=HessianReader, parts=list, start=Py_ssize_t, key=bytes, value=bytes, text=bint,
+    written=Py_ssize_t)
 cdef bytes _attachments(bytes body, Py_ssize_t at, list fields, dict metadata)
 @cython.locals(reader=HessianReader, pairs=list, key=bytes, value=bytes)
 cdef list _string_pairs(bytes body, Py_ssize_t at, Py_ssize_t most)

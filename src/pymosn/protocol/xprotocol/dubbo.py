@@ -228,11 +228,13 @@ class DubboCodec(Codec):
 
     _asked_two_way: bool
     _asked_serialization: int
+    _asked_body: bytes
 
     def __init__(self, limits: FrameLimits) -> None:
         Codec.__init__(self, limits)
         self._asked_two_way = False
         self._asked_serialization = HESSIAN2
+        self._asked_body = b""
 
     def measure(self, data: bytes, at: int, available: int) -> int:
         raw = data
@@ -288,6 +290,7 @@ class DubboCodec(Codec):
             return _GOAWAY
         self._asked_two_way = flags & 0x40 != 0
         self._asked_serialization = flags & 0x1F
+        self._asked_body = body[:_MAX_NOTHING]
         return _HEARTBEAT
 
     def encode_request(self, head: RequestHead, content: bytes, number: int) -> list[bytes] | None:
@@ -334,7 +337,10 @@ class DubboCodec(Codec):
     def heartbeat_reply(self) -> bytes | None:
         if not self._asked_two_way:
             return None
-        return _start(FLAG_EVENT | self._asked_serialization, OK, self.id, 2) + b"NN"
+        # What came is "nothing" in a serialization that need not be known here, and so is the
+        # answer of Dubbo's own servers.
+        body = self._asked_body
+        return _start(FLAG_EVENT | self._asked_serialization, OK, self.id, len(body)) + body
 
     def goaway(self, number: int) -> bytes | None:
         # What a Dubbo server sends before it stops.
@@ -482,11 +488,12 @@ def _attachments(
     """Return the map of attachments with ``fields`` for those that are strings.
 
     Others are kept as they came; so is an attachment with the name of a piece of ``metadata``,
-    with the value that this now has.
+    with the value that this now has.  All stay where they were, what is new comes last.
     """
     reader = HessianReader(body, at)
     _enter_map(reader)
     parts = [body[at : reader.at]]
+    written = 0
     while reader.peek() != 0x5A and not reader.error:
         start = reader.at
         key = reader.read_string()
@@ -497,7 +504,11 @@ def _attachments(
         elif key is not None and metadata is not None and key in _METADATA:
             parts.append(encode_string(key))
             parts.append(encode_string(metadata.get(key, b"")))
-    for key, value in fields:
+        elif written < len(fields) and fields[written][0] == key:
+            parts.append(encode_string(key))
+            parts.append(encode_string(fields[written][1]))
+            written += 1
+    for key, value in fields[written:]:
         parts.append(encode_string(key))
         parts.append(encode_string(value))
     parts.append(b"Z")
@@ -529,6 +540,7 @@ def _start(flags: int, status: int, number: int, size: int) -> bytes:
 _NAME = "dubbo"
 _MAGIC_BYTES = b"\xda\xbb"
 _READ_ONLY = b"\x01R"
+_MAX_NOTHING = 64  # bytes of a heartbeat's body that go back
 _SERVICE = b"service"
 _METHOD = b"method"
 _HTTP_STATUSES: Final = MappingProxyType(

@@ -83,6 +83,7 @@ class RpcRequest(RequestHead):
         self.cut_start = 0
         self.cut_end = 0
         self.cuts = None
+        self.never = None
         self.added = None
         self.content_length = -1
         self.minor = 1
@@ -131,6 +132,7 @@ class RpcResponse(ResponseHead):
         self.cut_start = 0
         self.cut_end = 0
         self.cuts = None
+        self.never = None
         self.added = None
         self.content_length = -1
         self.minor = 1

@@ -38,6 +38,8 @@ cdef class HessianReader:
     cdef void _skip_binary(self, int code)
     @cython.locals(names=list, count=Py_ssize_t)
     cdef void _define(self, bint named)
+    @cython.locals(name=bytes)
+    cdef str _name(self)
 
     @cython.locals(code=int)
     cdef object _value(self, int depth)

@@ -273,7 +273,7 @@ class HessianReader:
             return
         names = []
         if named:
-            names.append(_text(self.read_string()))
+            names.append(self._name())
         else:
             self._skip_string()
         count = self._integer()
@@ -284,11 +284,18 @@ class HessianReader:
             if self.error:
                 return
             if named:
-                names.append(_text(self.read_string()))
+                names.append(self._name())
             else:
                 self._skip_string()
         self._classes.append(count)
         self._names.append(names)
+
+    def _name(self) -> str:
+        """Read the name of a class or of a field, which is never null."""
+        name = self.read_string()
+        if name is None:
+            self._fail("a name is null")
+        return _text(name)
 
     # -- building values -----------------------------------------------------------------------
 

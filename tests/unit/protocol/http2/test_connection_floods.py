@@ -64,6 +64,8 @@ FLOODS: dict[str, tuple[str, Repeated]] = {
     "answers to pings that nobody sent": ("pings", lambda b, i: frame(PING, ACK, 0, bytes(8))),
     "empty data (CVE-2019-9518)": ("empty", lambda b, i: frame(DATA, 0, 1)),
     "padding": ("empty", lambda b, i: frame(DATA, 8, 1, b"\0")),
+    "tiny data": ("tiny", lambda b, i: frame(DATA, 0, 1, b"x")),
+    "tiny data in padding": ("tiny", lambda b, i: frame(DATA, 8, 1, b"\x08wxyz" + bytes(8))),
     "priorities (CVE-2019-9513)": (
         "priority", lambda b, i: frame(PRIORITY, 0, 1, b"\0\0\0\3\1"),
     ),
@@ -76,7 +78,7 @@ FLOODS: dict[str, tuple[str, Repeated]] = {
 @pytest.mark.parametrize("name", FLOODS)
 def test_floods(engine: Build, name: str) -> None:
     flood, make = FLOODS[name]
-    limits = tuple((50, 5) for _ in range(6))
+    limits = ((50, 5),) * 7
     bench = Bench(engine, flood_limits=limits, connection_window=1 << 24)
     bench.engine.set_time(SECOND)
     bench.feed(bench.head(POST, 1, END_HEADERS))
@@ -136,7 +138,7 @@ def test_a_busy_connection_is_no_flood(engine: Build) -> None:
 
 
 def test_a_peer_that_reads_no_answers(engine: Build) -> None:
-    limits = tuple((10**6, 0) for _ in range(6))
+    limits = ((10**6, 0),) * 7
     bench = Bench(engine, flood_limits=limits, max_unread_replies=100)
     ping = frame(PING, 0, 0, bytes(8))
     assert bench.feed(ping * 1000) == []

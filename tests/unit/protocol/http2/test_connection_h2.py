@@ -67,7 +67,7 @@ class Ours(Side):
         super().__init__()
         self.bench = Bench(
             build, server=server, settle=False, initial_window=3000, connection_window=70000,
-            flood_limits=((10**6, 0),) * 6, high_water=2000, low_water=500,
+            flood_limits=((10**6, 0),) * 7, high_water=2000, low_water=500,
             header_table_size=200,
         )  # fmt: skip
         self.engine = self.bench.engine

@@ -107,7 +107,7 @@ OPERATIONS = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(operations=OPERATIONS)
 def test_windows(build: Build, operations: list[tuple[str, int, int]]) -> None:
-    bench = Bench(build, high_water=3000, low_water=1000, flood_limits=((10**6, 0),) * 6)
+    bench = Bench(build, high_water=3000, low_water=1000, flood_limits=((10**6, 0),) * 7)
     model = Model(bench)
     model.open()
     for name, which, size in operations:
@@ -392,7 +392,7 @@ def test_before_the_acknowledgement_the_default_window_holds(engine: Build) -> N
 )  # fmt: skip
 def test_the_connections_window_never_leaks(engine: Build, way: str) -> None:
     """Whatever becomes of streams, in the end the connection's window is whole again."""
-    bench = Bench(engine, connection_window=65535, flood_limits=((10**6, 0),) * 6)
+    bench = Bench(engine, connection_window=65535, flood_limits=((10**6, 0),) * 7)
     window = 65535
     for number in range(1, 200, 2):
         stream = bench.exchange(number)

@@ -169,14 +169,32 @@ def test_heartbeats(rpc: RpcCodec) -> None:
     assert codec.heartbeat(8).hex() == FRAMES["dubbo heartbeat"]
     codec.feed(codec.heartbeat(8))
     assert codec.next() == rpc.frame.HEARTBEAT
-    # The answer of spec §3.7.
-    assert codec.heartbeat_reply() == frame(0x22, 20, 8, b"NN")
+    assert codec.heartbeat_reply() == frame(0x22, 20, 8, b"N")
     codec.feed(codec.heartbeat_reply())
     assert (codec.next(), codec.id) == (rpc.frame.HEARTBEAT_REPLY, 8)
     # Nobody waits for an answer to this one.
     codec.feed(frame(0xA2, 0, 8, b"N"))
     assert codec.next() == rpc.frame.HEARTBEAT
     assert codec.heartbeat_reply() is None
+    # Nothing, in a serialization that we do not speak.
+    nothing = b"\0\0\0\1\xaf"
+    codec.feed(frame(0xE0 | 23, 0, 9, nothing))
+    assert codec.next() == rpc.frame.HEARTBEAT
+    assert codec.heartbeat_reply() == frame(0x20 | 23, 20, 9, nothing)
+    codec.feed(frame(0xE2, 0, 10, b"x" * 10_000))
+    assert codec.next() == rpc.frame.HEARTBEAT
+    assert len(codec.heartbeat_reply()) < 100
+
+
+def test_attachments_stay_where_they_were(rpc: RpcCodec) -> None:
+    came = dict(zip("abcd", "1234", strict=True))
+    codec = read_one(rpc, call(number=7, **came))
+    head = codec.request
+    head.set(b"b", b"other")
+    head.remove(b"c")
+    head.add(b"e", b"5")
+    sent = b"".join(codec.encode_request(head, codec.content, 7))
+    assert sent == call(number=7, a="1", d="4", b="other", e="5")
 
 
 def test_read_only_is_goaway(rpc: RpcCodec) -> None:
