@@ -19,7 +19,7 @@ HISTOGRAM_SLOTS = 4 + len(BUCKETS) + 1
 assert len(BUCKETS) == BOUNDS and HISTOGRAM_SLOTS == STEPS
 
 
-# The buffer has to be given back before the view goes.
+# The cycle collector would drop the buffer's owner without giving the buffer back.
 @cython.no_gc_clear
 cdef class Slots:
     """The slots of one worker's segment, or of anything else that can be written to.
@@ -28,10 +28,15 @@ cdef class Slots:
     """
 
     def __cinit__(self, memoryview view):
+        cdef Py_buffer window
         self.values = view.cast("B").cast("q")
-        PyObject_GetBuffer(self.values, &self._buffer, PyBUF_WRITABLE)
-        self._slots = <long *>self._buffer.buf
-        self._size = self._buffer.len // <Py_ssize_t>sizeof(long)
+        PyObject_GetBuffer(self.values, &window, PyBUF_WRITABLE)
+        self._slots = <long *>window.buf
+        self._size = window.len // <Py_ssize_t>sizeof(long)
+        PyBuffer_Release(&window)
+        # What keeps the memory where it is belongs to its owner, not to the view: that one the
+        # cycle collector may take away first.
+        PyObject_GetBuffer(view.obj, &self._buffer, PyBUF_WRITABLE)
         for index, bound in enumerate(BUCKETS):
             self._bounds[index] = bound
 
