@@ -13,6 +13,9 @@ NOT_COMPILED = (
     "pymosn.protocol.http2.errors",  # numbers
     "pymosn.router.pattern",  # compiles expressions when a table is built
     "pymosn.proxy.phases",  # numbers
+    "pymosn.protocol.xprotocol.generic",  # JSON by msgspec, and what becomes of its values
+    "pymosn.proxy.transcoders",  # calls of ``generic`` and of the standard library
+    "pymosn.proxy.transcoding",  # what users subclass
     "pymosn.proxy.tcp_routes",  # once a connection, and mostly the standard library
 )
 SELF_EVIDENT = ("pymosn.stream.facts",)  # a function there is the fact that it is named after

@@ -286,9 +286,16 @@ def read_result(content: bytes) -> Result:
 
 
 def read_error(content: bytes) -> str:
-    """Return what a response with another status says, as far as it can be read."""
+    """Return the first line of what a response with another status says.
+
+    What follows is the provider's stack.  Dubbo 3 answers so in fastjson2, whatever it was asked
+    in; of that, and of other serializations, it is the first text.
+    """
     text = HessianReader(content).read_string()
-    return "" if text is None else text[:2000].decode("utf-8", "replace")
+    if not text:
+        found = _PRINTED.search(content[:4096])
+        text = b"" if found is None else found[0]
+    return text[:2000].partition(b"\n")[0].decode("utf-8", "replace")
 
 
 def result_json(result: Result, *, millis: bool = False) -> bytes:
@@ -395,6 +402,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INFINITE: Final = float("inf")
 _GENERIC: Final = "Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;"
 _TYPE: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*", re.ASCII)
+_PRINTED: Final = re.compile(rb"[ -~]{8,}")
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?", re.ASCII)
 # By the kind of a result: is there a value, an exception, are there attachments?
 _KINDS: Final = MappingProxyType({

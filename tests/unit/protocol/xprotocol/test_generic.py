@@ -233,3 +233,17 @@ def test_any_bytes_are_a_result_or_refused(rpc: RpcCodec, content: bytes) -> Non
         except rpc.generic.ResultError:
             continue
         json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"\x03bad", "bad"),
+        (b"\x09bad\n\tat x", "bad"),
+        (b"\0\0\0\x1cyD\x0a\x98a.Exception: bad\n\tat x", "a.Exception: bad"),
+        (b"\xff\xff", ""),
+        (b"", ""),
+    ],
+)
+def test_errors_tell_no_stack(rpc: RpcCodec, content: bytes, text: str) -> None:
+    assert rpc.generic.read_error(content) == text

@@ -55,7 +55,7 @@ def test_golden(rpc: RpcCodec, name: str) -> None:
     data = bytes.fromhex(GOLDEN[name])
     value = read_all(rpc, data)
     assert value == meaning(name)
-    assert type(value) is type(meaning(name))
+    assert type(value) is (rpc.hessian.Date if name.startswith("date") else type(meaning(name)))
     if not name.startswith(("long", "double", "java", "date", "object", "two", "list", "map")):
         assert rpc.hessian.encode(value) == data
     skipper = rpc.hessian.HessianReader(data + b"N")

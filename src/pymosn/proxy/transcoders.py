@@ -1,10 +1,12 @@
-"""The transcoders that come with pymosn; ``filters/transcoder.py`` chooses among them."""
+"""The transcoders that come with pymosn; ``filters/transcoder.py`` chooses among them.
+
+Interpreted: they are made of calls of the standard library and of one another.
+"""
 
 import re
 from typing import Final, Literal
 from urllib.parse import quote, unquote
 
-from pymosn.api import Outgoing, Request, Response, Transcoder, TranscodingError
 from pymosn.protocol.xprotocol.dubbo import HESSIAN2, OK, SERIALIZATION, DubboResponse
 from pymosn.protocol.xprotocol.generic import (
     CallError,
@@ -15,7 +17,14 @@ from pymosn.protocol.xprotocol.generic import (
     read_result,
     result_json,
 )
-from pymosn.proxy.transcoding import bolt_response, http_response, plain_fields
+from pymosn.proxy.exchange import Request, Response, TranscodingError
+from pymosn.proxy.transcoding import (
+    Outgoing,
+    Transcoder,
+    bolt_response,
+    http_response,
+    plain_fields,
+)
 
 ATTACHMENT: Final = "dubbo-attachment-"
 """Header fields of HTTP that begin so are attachments of Dubbo."""
