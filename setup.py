@@ -27,7 +27,7 @@ DEBUG = os.environ.get("PYMOSN_DEBUG") == "1" or ASAN
 C_FLAGS = ["-O1", "-g"] if DEBUG else ["-O2", "-g0", "-fno-plt"]
 # Cython's new form of constructors pays off only where constructors get arguments.
 C_FLAGS += ["-DCYTHON_VECTORCALL_TPNEW=0"]
-C_FLAGS += ["-include", str((SOURCE / "pymosn" / "cold_errors.h").resolve())]
+C_FLAGS += ["-include", str(SOURCE / "pymosn" / "cold_errors.h")]
 # Warnings, not errors: a compiler that is newer than this file must not end an installation.
 C_FLAGS += ["-Wall", "-Wsign-compare", "-Wno-unused-function"]
 LINK_FLAGS: list[str] = []
