@@ -4,6 +4,7 @@ SOFARPC of Node needs ``npm install sofa-rpc-node`` somewhere, and that place's 
 ``NODE_PATH``; those of Go ``python -m tests.support.golang`` beforehand.
 """
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -81,7 +82,9 @@ def listens(port: int) -> bool:
 
 
 def anthunder(program: str, port: int) -> Dialogue:
-    pytest.importorskip("anthunder")
+    # Not imported here: it would give every later test the event loop that it likes.
+    if importlib.util.find_spec("anthunder") is None:
+        pytest.skip("anthunder is not installed")
     return Dialogue([sys.executable, str(PEERS / f"anthunder_{program}.py"), str(port)])
 
 
