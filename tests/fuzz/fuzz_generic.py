@@ -16,14 +16,15 @@ SEEDS = [
     b"\x91C\x14java.math.BigDecimal\x91\x05value\x60\x041.50",
     b"\x91V\x07[string\x92\x01aD\x40\x09\x21\xfb\x54\x44\x2d\x18\x22\0\1",
     b'{"types": ["int", "java.lang.String[]"], "args": [1, ["a", null]]}',
+    b"\x052.0.2\x01s\x011\x01m\x17I[Ljava/lang/String;[JZ\x95\x52\x01aNX\x91\xe5TH\x01k\x01vZ",
     b'[1.5, {"a": [true, "\xc3\xa9"]}, null]',
 ]
 COMPILED = rpc_installed()
 INTERPRETED = rpc_interpreted()
 
 
-def outcome(rpc: RpcCodec, data: bytes) -> tuple[Any, Any]:
-    """Return what one build makes of ``data`` as a result, and as a call."""
+def outcome(rpc: RpcCodec, data: bytes) -> list[Any]:
+    """Return what one build makes of ``data`` as a result and as a call, in either form."""
     generic = rpc.generic
     try:
         text: Any = generic.result_json(generic.read_result(data))
@@ -37,7 +38,20 @@ def outcome(rpc: RpcCodec, data: bytes) -> tuple[Any, Any]:
             assert reader.skip()
     except generic.CallError as error:
         written = str(error)
-    return text, written
+    found = [text, written, generic.json_error(data)]
+    try:
+        name, text = generic.call_json(data)
+        json.loads(text)
+        found += [name, text]
+    except generic.CallError as error:
+        found.append(str(error))
+    try:
+        result = generic.write_result(data, {"k": "v"})
+        assert not generic.read_result(result).failed
+        found.append(result)
+    except generic.ResultError as error:
+        found.append(str(error))
+    return found
 
 
 def check(data: bytes) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from pymosn import snapshot as model
 from tests.support import wire
-from tests.support.java import Provider
+from tests.support.java import Consumer, Provider
 
 STRING = "java.lang.String"
 PERSON = "peers.Person"
@@ -103,3 +103,21 @@ def test_the_route_does_not_wait(port: int) -> None:
     assert status == 200
     status, _ = call(port, "slow", ["int"], 2000, **{"x-mosn-global-timeout": "200"})
     assert status == 504
+
+
+def test_java_to_json_to_java(provider: Provider, consumer: Consumer) -> None:
+    """A consumer's calls become JSON at one proxy, and calls again at another."""
+    config = {"type": "dubbo2http", "config": {"results": {"echo": "byte[]"}}}
+    to_json = model.StreamFilter("transcoder", config)
+    to_dubbo = model.StreamFilter("transcoder", {"type": "http2dubbo"})
+    inner = wire.snapshot([provider.dubbo], listener={"stream_filters": [to_dubbo]})
+    with wire.running(inner) as second:
+        outer = wire.snapshot(
+            [f"127.0.0.1:{second.port}"], proxy={"protocols": ["dubbo"]},
+            listener={"stream_filters": [to_json]},
+        )  # fmt: skip
+        with wire.running(outer) as first:
+            assert consumer.call("dubbo", first.port, "hello", "锐😀") == "Hello 锐😀"
+            assert consumer.call("dubbo", first.port, "large", 50_000) == "same"
+            assert consumer.call("dubbo", first.port, "attachment", "colour", "red") == "red"
+            consumer.close("dubbo", first.port)

@@ -435,3 +435,110 @@ def test_configurations_that_are_refused(config: dict[str, Any], why: str) -> No
     kind = registry.get("filters", "transcoder")
     with pytest.raises((ValueError, LookupError), match=why):
         build_filter(kind, config, "transcoder", registry)
+
+
+# -- Dubbo to JSON ---------------------------------------------------------------------------------
+
+
+def dubbo_call(
+    port: int, method: str, descriptor: str, *arguments: object, flags: int = 0xC2, **fields: str
+) -> tuple[int, list[Any]]:
+    """Return the status and what the body holds."""
+    names = ("2.0.2", "a.Users", "1.0", method, descriptor)
+    parts = [encode(value) for value in (*names, *arguments, {"path": "a.Users", **fields})]
+    body = b"".join(parts)
+    with RpcClient(port, dubbo_size) as client:
+        client.send(struct.pack(">HBB8sI", 0xDABB, flags, 0, b"12345678", len(body)) + body)
+        frame = client.receive()
+    assert frame[4:12] == b"12345678"
+    reader = HessianReader(frame, 16)
+    values = []
+    while reader.at < len(frame):
+        values.append(reader.read())
+    return frame[3], values
+
+
+def json_origin(reply: bytes, status: str = "200 OK", fields: str = "") -> Origin:
+    async def respond(head: bytes, reader: Any, writer: asyncio.StreamWriter) -> None:
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        bodies.append(await reader.readexactly(length))
+        start = f"HTTP/1.1 {status}\r\nContent-Length: {len(reply)}\r\n{fields}\r\n"
+        writer.write(start.encode() + reply)
+
+    bodies: list[bytes] = []
+    origin = Origin(respond=respond)
+    origin.bodies = bodies  # type: ignore[attr-defined]  # for the test
+    return origin
+
+
+def test_dubbo_to_json() -> None:
+    reply = b'{"name": "a", "n": [1.5, null]}'
+    with (
+        json_origin(reply, fields="Dubbo-Attachment-T: 7\r\n") as origin,
+        proxied([origin.address], ["dubbo"], type="dubbo2http") as proxy,
+    ):
+        types = "ILjava/lang/String;[J"
+        found = dubbo_call(proxy.port, "find", types, 3, "锐", [1, 1 << 40], group="g", token="x")
+    assert found == (20, [4, {"name": "a", "n": [1.5, None]}, {"t": "7"}])
+    lines = origin.requests[0].decode().split("\r\n")
+    assert lines[0] == "POST /a.Users/find HTTP/1.1"
+    for line in (
+        "tri-service-version: 1.0", "tri-service-group: g", "dubbo-attachment-token: x",
+        "Content-Type: application/json", f"Host: {origin.address}",
+    ):  # fmt: skip
+        assert line in lines
+    call = {"types": ["int", "java.lang.String", "long[]"], "args": [3, "锐", [1, 1 << 40]]}
+    assert [json.loads(body) for body in origin.bodies] == [call]  # type: ignore[attr-defined]
+
+
+def test_a_generic_call_to_json() -> None:
+    generic = "Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;"
+    with (
+        json_origin(b"") as origin,
+        proxied([origin.address], ["dubbo"], type="dubbo2http") as proxy,
+    ):
+        found = dubbo_call(proxy.port, "$invoke", generic, "find", None, [{"id": 1}])
+    assert found == (20, [2])
+    assert origin.requests[0].startswith(b"POST /a.Users/find HTTP/1.1\r\n")
+    assert json.loads(origin.bodies[0]) == {"args": [{"id": 1}]}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "code", "text"),
+    [
+        ("404 Not Found", b"", 60, "HTTP 404"),
+        ("500 Oops", b'{"error": {"class": "a.E", "message": "bad"}}', 70, "a.E: bad"),
+        ("503 Busy", b"later\nthe rest", 40, "later"),
+    ],
+)
+def test_failures_of_http_for_dubbo(status: str, reply: bytes, code: int, text: str) -> None:
+    with (
+        json_origin(reply, status) as origin,
+        proxied([origin.address], ["dubbo"], type="dubbo2http") as proxy,
+    ):
+        assert dubbo_call(proxy.port, "find", "") == (code, [text])
+
+
+def test_a_result_that_is_no_json() -> None:
+    with (
+        json_origin(b"<p>") as origin,
+        proxied([origin.address], ["dubbo"], type="dubbo2http") as proxy,
+    ):
+        code, (text,) = dubbo_call(proxy.port, "find", "")
+    assert code == 60
+    assert "502" in text
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "arguments", "flags"),
+    [("Q", (), 0xC2), ("I", (), 0xC2), ("", (), 0xC6)],
+)
+def test_calls_that_are_no_json(descriptor: str, arguments: Any, flags: int) -> None:
+    """Broken, or in another serialization: the origin never hears of them."""
+    with (
+        json_origin(b"1") as origin,
+        proxied([origin.address], ["dubbo"], type="dubbo2http") as proxy,
+    ):
+        code, _ = dubbo_call(proxy.port, "find", descriptor, *arguments, flags=flags)
+        assert code == 70
+        assert origin.requests == []

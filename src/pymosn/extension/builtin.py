@@ -29,6 +29,7 @@ BUILTINS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
                 "httpTohttp2": "pymosn.proxy.transcoders:HttpToHttp2",
                 "http2Tohttp": "pymosn.proxy.transcoders:Http2ToHttp",
                 "http2dubbo": "pymosn.proxy.transcoders:JsonToDubbo",
+                "dubbo2http": "pymosn.proxy.transcoders:DubboToJson",
                 # What rules find by the two protocols.
                 "Http1_Http2": "pymosn.proxy.transcoders:HttpToHttp2",
                 "Http2_Http1": "pymosn.proxy.transcoders:Http2ToHttp",
@@ -40,6 +41,8 @@ BUILTINS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
                 "boltv2_Http2": "pymosn.proxy.transcoders:BoltToHttp",
                 "Http1_dubbo": "pymosn.proxy.transcoders:JsonToDubbo",
                 "Http2_dubbo": "pymosn.proxy.transcoders:JsonToDubbo",
+                "dubbo_Http1": "pymosn.proxy.transcoders:DubboToJson",
+                "dubbo_Http2": "pymosn.proxy.transcoders:DubboToJson",
             }
         ),
         "balancers": MappingProxyType({}),

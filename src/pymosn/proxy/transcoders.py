@@ -4,24 +4,37 @@ Interpreted: they are made of calls of the standard library and of one another.
 """
 
 import re
+from types import MappingProxyType
 from typing import Final, Literal
 from urllib.parse import quote, unquote
 
-from pymosn.protocol.xprotocol.dubbo import HESSIAN2, OK, SERIALIZATION, DubboResponse
+from pymosn.protocol.xprotocol.dubbo import (
+    HESSIAN2,
+    OK,
+    SERIALIZATION,
+    DubboRequest,
+    DubboResponse,
+    takes_attachments,
+)
 from pymosn.protocol.xprotocol.generic import (
     CallError,
     ResultError,
+    call_json,
     error_json,
+    json_error,
     read_call,
     read_error,
     read_result,
     result_json,
+    write_result,
 )
+from pymosn.protocol.xprotocol.hessian import encode_string
 from pymosn.proxy.exchange import Request, Response, TranscodingError
 from pymosn.proxy.transcoding import (
     Outgoing,
     Transcoder,
     bolt_response,
+    dubbo_response,
     http_response,
     plain_fields,
 )
@@ -193,6 +206,75 @@ class JsonToDubbo(Transcoder):
         if not _SERVICE.fullmatch(service) or not _METHOD.fullmatch(method):
             raise TranscodingError("the path does not end in the names of a service and a method")
         return service, method
+
+
+class DubboToJson(Transcoder):
+    """``dubbo2http``: a Dubbo call is ``POST /service/method`` with JSON as ``http2dubbo`` reads
+    it, and the JSON that comes back is its result."""
+
+    upstream_protocol = "Http1"
+
+    class Config:
+        """Its options."""
+
+        target: str = ""
+        """The path of every request; empty: from the names of service and method."""
+        host: str = ""
+        """The ``Host`` of every request; empty: the host's address."""
+        dates: Literal["iso", "millis"] = "iso"
+        """How dates of arguments are written."""
+        results: dict[str, str] = {}  # noqa: RUF012 -- of a configuration
+        """The types that methods return, where JSON does not tell: ``long``, ``byte[]``, dates."""
+
+    def accepts(self, request: Request) -> bool:
+        return isinstance(request.stream.request, DubboRequest)
+
+    def transcode_request(self, request: Request, body: bytes) -> Outgoing:
+        config = self.config
+        head = request.stream.request
+        service = head.get(b"service")
+        if service is None:
+            raise TranscodingError("the call is not in Hessian 2")
+        try:
+            method, text = call_json(body, millis=config.dates == "millis")
+        except CallError as error:
+            raise TranscodingError(str(error)) from None
+        fields = [("Content-Type", "application/json")]
+        for name, value in head.items():
+            named = name.decode("latin-1")
+            if named in _OWN:
+                continue
+            known = _TRIPLE.get(named, f"{ATTACHMENT}{named}")
+            fields.append((known, value.decode("latin-1")))
+        request.state["dubbo2http"] = self.config.results.get(method, "")
+        path = [part.encode() if isinstance(part, str) else part for part in (service, method)]
+        target = config.target or "/" + "/".join([quote(part, safe=":$") for part in path])
+        return Outgoing.http("POST", target, fields, text, config.host)
+
+    def transcode_response(self, request: Request, response: Response) -> Response:
+        content = response.content
+        if not 200 <= response.status < 300:
+            told = json_error(content) or f"HTTP {response.status}"
+            return dubbo_response(response.status, encode_string(told.encode("utf-8", "replace")))
+        attachments = {}
+        asked = request.stream.request
+        if isinstance(asked, DubboRequest) and takes_attachments(asked.rpc_version()):
+            for name, value in response.head.items():
+                key = name.decode("latin-1").lower()
+                if key.startswith(ATTACHMENT) and key != ATTACHMENT:
+                    attachments[key.removeprefix(ATTACHMENT)] = value.decode("utf-8", "replace")
+        try:
+            kind = request.state["dubbo2http"]
+            return dubbo_response(200, write_result(content, attachments, kind))
+        except ResultError as error:
+            raise TranscodingError(str(error)) from None
+
+
+# What a Dubbo request says of itself, which the path and the JSON say again.
+_OWN: Final = frozenset(("dubbo", "service", "method", "path", "interface", "generic"))
+_TRIPLE: Final = MappingProxyType(
+    {"version": "tri-service-version", "group": "tri-service-group"}
+)
 
 
 def _plain(response: Response) -> list[tuple[bytes, bytes]]:

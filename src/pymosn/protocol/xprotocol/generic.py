@@ -1,4 +1,5 @@
-"""Dubbo's calls as JSON: arguments become Hessian, and results JSON again.
+"""Dubbo's calls as JSON and back: arguments become Hessian, and results JSON again; or the
+arguments of a call JSON, and the result that it brings Hessian.
 
 Sans-IO.  Two kinds of calls: *generic* ones, of ``$invoke`` with the method's name, the types of
 its parameters and its arguments, which Dubbo's providers in Java translate with what they know of
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
+from pymosn.protocol.xprotocol.dubbo import count_types
 from pymosn.protocol.xprotocol.hessian import (
     MAX_DEPTH,
     Date,
@@ -136,6 +138,53 @@ def write_call(
         raise CallError(f"the arguments cannot be sent: {error}") from None
     parts.append(encode({name: value for name, value in fields.items() if value}))
     return b"".join(parts)
+
+
+def call_json(body: bytes, *, millis: bool = False) -> tuple[str, bytes]:
+    """Read the body of a Dubbo request in Hessian 2: the name of the method, and the JSON that
+    ``read_call`` reads.
+
+    Of a generic call it is the method that ``$invoke`` was told.  Raises ``CallError``.
+    """
+    reader = HessianReader(body)
+    for _ in range(3):
+        reader.read_string()
+    method = reader.read_string()
+    descriptor = reader.read_string()
+    if method is None or descriptor is None:
+        raise CallError("the call cannot be read")
+    count = count_types(descriptor)
+    if not 0 <= count <= MAX_ARGUMENTS:
+        raise CallError("the types of the arguments cannot be read")
+    arguments = [reader.read() for _ in range(count) if not reader.error]
+    if reader.error:
+        raise CallError(f"the arguments cannot be read: {reader.error}")
+    if reader.peek() not in _MAPS:
+        raise CallError("there are other arguments than the types say")
+    name: Any = method.decode("utf-8", "replace")
+    types: Any
+    if name in _INVOKES and descriptor == _GENERIC.encode():
+        name, types, arguments = arguments
+        arguments = [] if arguments is None else arguments
+        if not isinstance(name, str) or not isinstance(arguments, list):
+            raise CallError("the generic call cannot be read")
+    else:
+        types = _types_of(descriptor.decode("utf-8", "replace"))
+    call = {"args": arguments} if types is None else {"types": types, "args": arguments}
+    try:
+        return name, msgspec.json.encode(_JsonForm(millis).form(call, 0))
+    except ResultError as error:
+        raise CallError(str(error)) from None
+
+
+def _types_of(descriptor: str) -> list[str]:
+    """Return the names of Java's types that a well-formed descriptor has; see
+    ``descriptor_of``."""
+    names = []
+    for dimensions, letter, name in _DESCRIBED.findall(descriptor):
+        plain = name.replace("/", ".") if name else _LETTERS[letter]
+        names.append(plain + "[]" * len(dimensions))
+    return names
 
 
 def descriptor_of(name: str) -> str:
@@ -309,6 +358,42 @@ def result_json(result: Result, *, millis: bool = False) -> bytes:
     return msgspec.json.encode(_JsonForm(millis).form(value, 0))
 
 
+def write_result(content: bytes, attachments: dict[str, str], kind: str = "") -> bytes:
+    """Return JSON, or nothing at all, as the body of a response with the status OK.
+
+    ``kind`` is what the method returns in Java's terms, if that is known: JSON does not tell an
+    int from a long.  Raises ``ResultError``.
+    """
+    try:
+        value = msgspec.json.decode(content) if content.strip() else None
+        if value is not None:
+            value = _argument(kind, value, "it") if kind else _plain(value, "it")
+        parts = [encode((1 if value is not None else 2) + (3 if attachments else 0))]
+        if value is not None:
+            parts.append(encode(value))
+        if attachments:
+            parts.append(encode(attachments))
+    except (ValueError, RecursionError) as error:
+        raise ResultError(f"the body is not JSON that Dubbo can say: {error}") from None
+    return b"".join(parts)
+
+
+def json_error(content: bytes) -> str:
+    """Return what a response that is no success says: the message in the JSON of ``error_json``
+    or ``result_json``, else the first line."""
+    try:
+        told = msgspec.json.decode(content, type=dict[str, Any]).get("error")
+    except (ValueError, RecursionError):
+        told = None
+    if isinstance(told, str):
+        return told[:2000]
+    if isinstance(told, dict) and isinstance(told.get("message"), str):
+        name = told.get("class")
+        message = told["message"][:2000]
+        return f"{name[:MAX_TYPE]}: {message}" if isinstance(name, str) and name else message
+    return content[:2000].partition(b"\n")[0].decode("utf-8", "replace")
+
+
 def error_json(status: int, message: str) -> bytes:
     """Return the JSON for a response whose Dubbo status is not OK."""
     return msgspec.json.encode({"error": {"status": status, "message": message}})
@@ -400,6 +485,10 @@ def _iso(value: Date) -> str:
 _VALUE: Final = 64
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INFINITE: Final = float("inf")
+_INVOKES: Final = ("$invoke", "$invokeAsync")
+_MAPS: Final = (0x48, 0x4D, 0x4E)
+"""How attachments begin; the last is null."""
+_DESCRIBED: Final = re.compile(r"(\[*)(?:([BCDFIJSVZ])|L([^;]*);)")
 _GENERIC: Final = "Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;"
 _TYPE: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*", re.ASCII)
 _PRINTED: Final = re.compile(rb"[ -~]{8,}")
@@ -412,6 +501,9 @@ _KINDS: Final = MappingProxyType({
 _PRIMITIVES: Final = MappingProxyType({
     "boolean": "Z", "byte": "B", "char": "C", "short": "S", "int": "I", "long": "J", "float": "F",
     "double": "D",
+})  # fmt: skip
+_LETTERS: Final = MappingProxyType({
+    "V": "void", **{letter: name for name, letter in _PRIMITIVES.items()},
 })  # fmt: skip
 _INTEGERS: Final = MappingProxyType({
     "byte": 8, "short": 16, "int": 32, "long": 64, "java.lang.Byte": 8, "java.lang.Short": 16,

@@ -247,3 +247,68 @@ def test_any_bytes_are_a_result_or_refused(rpc: RpcCodec, content: bytes) -> Non
 )
 def test_errors_tell_no_stack(rpc: RpcCodec, content: bytes, text: str) -> None:
     assert rpc.generic.read_error(content) == text
+
+
+# -- calls as JSON ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rpc", BOTH, ids=repr)
+@settings(deadline=None)
+@given(values=st.lists(documents, max_size=4))
+def test_json_to_a_call_to_json(rpc: RpcCodec, values: list) -> None:
+    generic = rpc.generic
+    written = generic.write_call("s", "1", "m", generic.read_call(json.dumps(values).encode()), {})
+    name, text = generic.call_json(written)
+    assert name == "m"
+    assert json.loads(text) == {"args": values}
+    assert json.loads(generic.result_json(generic.read_result(generic.write_result(text, {})))) == {
+        "args": values
+    }
+
+
+@pytest.mark.parametrize(
+    ("types", "values"),
+    [
+        ([], []),
+        (["int", "java.lang.String[]", "long[][]"], [1, ["a"], [[2]]]),
+        (["a.b.C$D", "boolean", "byte[]", "double"], [{"class": "a.b.C$D"}, True, "AAE=", 1.5]),
+    ],
+)
+def test_a_direct_call_to_json(rpc: RpcCodec, types: list[str], values: list) -> None:
+    generic = rpc.generic
+    call = generic.new_call(types, values)
+    body = generic.write_call("s", "1", "m", call, {}, generic=False)
+    name, text = generic.call_json(body)
+    assert (name, json.loads(text)) == ("m", {"types": types, "args": values})
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("long", b"5", b"\xe5"), ("", b"5", b"\x95"), ("byte[]", b'"AAE="', b"\x22\x00\x01"),
+        ("java.util.Date", b"0", b"J" + bytes(8)),
+    ],
+)  # fmt: skip
+def test_results_of_known_types(rpc: RpcCodec, kind: str, text: bytes, value: bytes) -> None:
+    assert rpc.generic.write_result(text, {}, kind) == b"\x91" + value
+
+
+@pytest.mark.parametrize("text", [b"{", b"1e999999", b"[" * 5000, b"\xff", b"18446744073709551616"])
+def test_what_cannot_be_a_result(rpc: RpcCodec, text: bytes) -> None:
+    with pytest.raises(rpc.generic.ResultError):
+        rpc.generic.write_result(text, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b'{"error": {"class": "a.E", "message": "bad"}}', "a.E: bad"),
+        (b'{"error": {"status": 60, "message": "gone"}}', "gone"),
+        (b'{"error": "no"}', "no"),
+        (b'{"error": 1}', '{"error": 1}'),
+        (b"first\nsecond", "first"),
+        (b"", ""),
+    ],
+)
+def test_what_an_error_says(rpc: RpcCodec, text: bytes, told: str) -> None:
+    assert rpc.generic.json_error(text) == told
