@@ -17,7 +17,7 @@ signed() {
     make "$1" "$2" -CA ca.crt -CAkey ca.key -addext basicConstraints=critical,CA:FALSE
 }
 
-make ca ""
+make ca "" -addext keyUsage=critical,keyCertSign,cRLSign
 signed web.test DNS:web.test
 signed api.test 'DNS:*.api.test'
 signed back.test DNS:back.test

@@ -87,6 +87,10 @@ def _same(heads: list[Any]) -> Any:
     return head
 
 
+LARGE = {"max_head": 1 << 20, "max_headers": 1 << 16}
+"""HTTP/2 may have more fields than HTTP/1.1 takes by default."""
+
+
 def _request(head: Any, end: bool) -> None:
     names = [name for name, _ in head.items()]
     assert names.count(b"content-length") <= 1
@@ -97,7 +101,7 @@ def _request(head: Any, end: bool) -> None:
         return  # in HTTP/1.1 that is another request, or one that is refused
     body = b"" if end or head.content_length < 0 else b"x" * min(head.content_length, 50)
     sent = encoded_request(COMPILED.http1, head)
-    transcript = read(COMPILED.http1, [sent + body], requests=True, max_head=1 << 20)
+    transcript = read(COMPILED.http1, [sent + body], requests=True, **LARGE)
     assert transcript.events, sent
     assert transcript.events[0] == (
         "request", head.method, head.target, head.authority, head.items()
@@ -110,7 +114,7 @@ def _request(head: Any, end: bool) -> None:
 def _response(head: Any) -> None:
     _written(head, COMPILED.heads.write_response, None)
     sent = encoded_response(COMPILED.http1, head)
-    transcript = read(COMPILED.http1, [sent], requests=False, max_head=1 << 20)
+    transcript = read(COMPILED.http1, [sent], requests=False, **LARGE)
     event = transcript.events[0]
     assert (event[0], event[1]) == ("response", head.status), (event, sent)
     assert event[3] == head.items(), (event, sent)

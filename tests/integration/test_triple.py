@@ -99,7 +99,8 @@ async def test_the_timeout_of_a_call() -> None:
                 answer = await peer.answer(peer.request(fields, b"x"))
                 assert 0.2 < time.monotonic() - begun < 5
         assert answer.head["grpc-status"] == "4"
-        assert served(peers)["tri-service-timeout"] == "300"
+        # What is left of it: the proxy has taken some.
+        assert 200 < int(served(peers)["tri-service-timeout"]) <= 300
         assert "grpc-timeout" not in served(peers)
 
 

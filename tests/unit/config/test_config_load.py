@@ -192,7 +192,7 @@ def test_lone_surrogates_are_replaced() -> None:
         '{"a":' * 50000,
         "9" * 5000,
         '{"servers": [{"a": Infinity}]}',
-        '{"servers": [' + '{"plugin":' * 2000 + "1" + "}" * 2000 + "]}",
+        '{"servers": [' + '{"plugin":' * 100000 + "1" + "}" * 100000 + "]}",
         "\x00",
         "null",
         "1",
