@@ -29,8 +29,6 @@ READS_IN_A_ROW: Final = 8
 HIGH_WATER: Final = 262144
 """Bytes of unsent output above which ``write`` asks the writer to pause."""
 LOW_WATER: Final = 65536
-HOLD_SECONDS: Final = 0.01
-"""How long a session ticket waits for data to go out with; a client may wait for it."""
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 1 << 26
 """A fast client must have time to read the reply: not so little that it is sent in one go."""
@@ -258,8 +256,6 @@ class Connection(Source):
             self.lingering = True
             self.close_when_flushed = False
             self.paused = False
-            if self._linger_timer is not None:
-                self._reactor.cancel(self._linger_timer)
             self._linger_left = LINGER_BYTES
             self._linger_progress = self.bytes_written
             self._linger_timer = Timer()
@@ -316,11 +312,6 @@ class Connection(Source):
         if self.tls is not None and self.tls.shaking:
             self.tls.report(self.peer)
             self._shut(_ETIMEDOUT)
-            return
-        if not self.lingering:
-            self._linger_timer = None
-            if self.tls is not None:
-                self._stopped(self.tls.let_go(self.fd))
             return
         if self.output.size > 0 and self.bytes_written != self._linger_progress:
             # The peer is still taking our reply.
@@ -513,11 +504,7 @@ class Connection(Source):
             tls.report(self.peer)
             self._shut(-result)
             return
-        if tls.holds:
-            if self._linger_timer is None:
-                self._linger_timer = Timer()
-            self._reactor.arm(self._linger_timer, self, HOLD_SECONDS)
-        elif self._linger_timer is not None:
+        if self._linger_timer is not None:
             self._reactor.cancel(self._linger_timer)
             self._linger_timer = None
         if result != _DONE:

@@ -2,7 +2,7 @@ from pymosn.buffer cimport OutputQueue
 
 
 cdef class TlsLayer:
-    cdef public bint shaking, more, holds
+    cdef public bint shaking, more
     cdef public double timeout
     cdef public bytes alpn
     cdef public str error
@@ -11,7 +11,6 @@ cdef class TlsLayer:
     cdef bytes receive(self, int fd, bint bulk)
     cdef Py_ssize_t send(self, int fd, OutputQueue queue, bint final) except? -1
     cdef int push(self, int fd) except? -1
-    cdef int let_go(self, int fd) except? -1
     cdef void end(self, int fd)
     cdef void report(self, bytes peer)
     cpdef bytes fact(self, str name)

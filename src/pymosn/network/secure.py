@@ -23,7 +23,7 @@ class TlsLayer:
     ``shaking``: the handshake is not over.  ``more``: the last read filled the buffer, so there is
     probably more.  ``timeout``: seconds the handshake may take, 0: somebody else watches.
     ``alpn``: the protocol that was agreed upon, empty: none.  ``error``: what went wrong, for
-    people.  ``holds``: something is kept to go out with the first data; ``let_go`` sends it.
+    people.
     """
 
     shaking: bool
@@ -31,7 +31,6 @@ class TlsLayer:
     timeout: float
     alpn: bytes
     error: str
-    holds: bool
 
     def handshake(self, fd: int) -> int:
         """Go on with the handshake: WAITING, DONE, PLAIN, or minus an errno."""
@@ -54,10 +53,6 @@ class TlsLayer:
 
     def push(self, fd: int) -> int:
         """Send what the socket did not take: 1 when nothing is left, 0, or minus an errno."""
-        return 1
-
-    def let_go(self, fd: int) -> int:
-        """Send what is held; answers as ``push`` does."""
         return 1
 
     def end(self, fd: int) -> None:

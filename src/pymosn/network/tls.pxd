@@ -94,8 +94,6 @@ cdef class TlsSession(TlsLayer):
     cdef TlsStats _stats
     cdef unsigned char *_pending
     cdef size_t _pending_size, _pending_sent
-    cdef unsigned char *_held
-    cdef size_t _held_size
     cdef Py_ssize_t _unreported
     cdef bytes _early
     cdef int _failure
@@ -108,8 +106,6 @@ cdef class TlsSession(TlsLayer):
     cdef bytes _decrypt(self, int fd, bint bulk)
     cdef Py_ssize_t _encrypt(self, OutputQueue queue) except? -1
     cdef int _transmit(self, int fd) except? -1
-    cdef bint _hold(self) noexcept
-    cdef int _join_held(self) noexcept
     cdef int _save(self, const unsigned char *data, size_t size) noexcept
     cdef void _note_error(self)
     cdef str _verify_error(self)

@@ -919,7 +919,6 @@ cdef class TlsSession(TlsLayer):
             SSL_set_shutdown(self._ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
             SSL_free(self._ssl)
         free(self._pending)
-        free(self._held)
 
     cdef void _attach(self, TlsBuffers buffers, TlsFactory factory, TlsContext context):
         self._buffers = buffers
@@ -994,10 +993,10 @@ cdef class TlsSession(TlsLayer):
                 if ours == self.alpn:
                     self.alpn = ours  # thousands of connections share it
         self._stats.handshake_done(SSL_session_reused(self._ssl))
-        if not (self._server and SSL_version(self._ssl) == TLS1_3_VERSION and self._hold()):
-            sent = self._transmit(fd)
-            if sent < 0:
-                return sent
+        # At once: a client whose kernel waits for an acknowledgement sends nothing before it.
+        sent = self._transmit(fd)
+        if sent < 0:
+            return sent
         if self._buffers.wire.left:
             self._early = self._decrypt(fd, False)
         return _DONE
@@ -1168,57 +1167,12 @@ cdef class TlsSession(TlsLayer):
         self._pending_sent = 0
         return 1
 
-    cdef bint _hold(self) noexcept:
-        """Keep what OpenSSL has written: a ticket, which is of no use before the next connection,
-        saves a packet and the client an event when it goes out with the first data."""
-        cdef Wire *wire = &self._buffers.wire
-        if wire.used == 0 or self._pending_size:
-            return False
-        self._held = <unsigned char *>malloc(wire.used)
-        if self._held == NULL:
-            return False
-        memcpy(self._held, wire.output, wire.used)
-        self._held_size = wire.used
-        self.holds = True
-        wire.used = 0
-        return True
-
-    cdef int _join_held(self) noexcept:
-        """Put what is held before what OpenSSL has written: records have an order."""
-        cdef Wire *wire = &self._buffers.wire
-        cdef size_t size = self._held_size
-        cdef unsigned char *larger
-        if wire.used + size > wire.capacity:
-            larger = <unsigned char *>realloc(wire.output, wire.used + size)
-            if larger == NULL:
-                return -EPROTO
-            wire.output = larger
-            wire.capacity = wire.used + size
-        memmove(wire.output + size, wire.output, wire.used)
-        memcpy(wire.output, self._held, size)
-        wire.used += size
-        free(self._held)
-        self._held = NULL
-        self._held_size = 0
-        self.holds = False
-        return 0
-
-    cdef int let_go(self, int fd) except? -1:
-        if not self.holds:
-            return 1
-        self._buffers.wire.used = 0
-        if self._join_held() < 0:
-            return -EPROTO
-        return self._transmit(fd)
-
     cdef int _transmit(self, int fd) except? -1:
         """Send what OpenSSL has written: 1 when all has left, 0 when the rest is kept for
         ``push``, or minus an errno."""
         cdef Wire *wire = &self._buffers.wire
         cdef size_t used
         cdef Py_ssize_t count
-        if self.holds and wire.used and self._join_held() < 0:
-            return -EPROTO
         used = wire.used
         wire.used = 0
         if self._pending_size:
@@ -1317,10 +1271,6 @@ cdef class TlsSession(TlsLayer):
         for piece in pieces:
             queue.add(piece)
         return self.send(fd, queue, final)
-
-    def release(self, int fd):
-        """``let_go`` for Python."""
-        return self.let_go(fd)
 
     def close(self, int fd):
         """``end`` for Python."""
