@@ -37,6 +37,7 @@ cdef class MessageReader:
     cdef int _encodings, _hosts, _blank
     cdef list _named
 
+    cdef void enter(self, bint is_request, Py_ssize_t max_head, int max_headers, long max_body)
     cpdef int feed(self, bytes data) except -1
     cpdef Py_ssize_t pending(self)
     cpdef long unread(self)

@@ -125,6 +125,10 @@ class MessageReader:
         self, is_request: bool, max_head: int = 8192, max_headers: int = 100, max_body: int = 0
     ) -> None:
         """Limits are bytes of a whole head, its number of lines, bytes of a body (0: any)."""
+        self.enter(is_request, max_head, max_headers, max_body)
+
+    def enter(self, is_request: bool, max_head: int, max_headers: int, max_body: int) -> None:
+        """What ``__init__`` does, for those who do it for each client."""
         self.is_request = is_request
         self.max_head = max_head
         self.max_headers = max_headers

@@ -87,7 +87,8 @@ class ServingAcceptor(Acceptor):
             return
         self.ids.next += 1
         local = self.local or reactor.local_address(fd)
-        info = ConnectionInfo(self.ids.next, peer, local, "", self.listener)
+        info = ConnectionInfo.__new__(ConnectionInfo)
+        info.enter(self.ids.next, peer, local, "", self.listener)
         connection = Connection.__new__(Connection)
         connection.enter(reactor, _NOBODY, peer)
         try:

@@ -91,7 +91,9 @@ class Http1ServerConnection(StreamSender):
         self.factory = factory
         self.options = options
         self.info = info
-        self.reader = MessageReader(True, options.max_head, options.max_headers, options.max_body)
+        limits = self.options
+        self.reader = MessageReader.__new__(MessageReader)
+        self.reader.enter(True, limits.max_head, limits.max_headers, limits.max_body)
         self.connection = connection
         self.connection.handler = self
         self._timer = Timer()

@@ -41,6 +41,8 @@ cdef class ConnectionInfo:
     cdef public bytes peer_ip
     cdef public bytes peer_text, local_text
 
+    cdef void enter(self, long identity, bytes peer, bytes local, str protocol, object listener)
+
 
 cdef class Stream(StreamReceiver):
     cdef readonly ConnectionInfo connection

@@ -266,6 +266,12 @@ class ConnectionInfo:
 
         ``tls`` is set when a handshake is done, and outlives the connection.
         """
+        self.enter(identity, peer, local, protocol, listener)
+
+    def enter(
+        self, identity: int, peer: bytes, local: bytes, protocol: str, listener: object
+    ) -> None:
+        """What ``__init__`` does, for those who do it for each client."""
         self.id = identity
         self.peer = peer
         self.local = local
