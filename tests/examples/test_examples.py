@@ -458,3 +458,37 @@ def test_transcoder(tmp_path: Path) -> None:
         wait_until(lambda: ("demo.Greeter", "$invoke") in counted(), 10, example.printed)
         server.terminate()
         server.wait(10)
+
+
+def test_bolt(tmp_path: Path) -> None:
+    if importlib.util.find_spec("anthunder") is None:
+        pytest.skip("anthunder is not installed")
+    with running("bolt", tmp_path) as example:
+        ports = [example.ports[9000], example.ports[9001]]
+        servers = [
+            example.spawn([sys.executable, "greeter.py", "server", str(port)]) for port in ports
+        ]
+
+        def call(*arguments: str) -> list[str]:
+            client = [sys.executable, "greeter.py", "client", str(example.ports[8080])]
+            printed = subprocess.check_output(
+                [*client, *arguments], cwd=example.directory, text=True, timeout=30
+            )
+            return printed.splitlines()
+
+        both = [f"hello ann, from {port}" for port in ports]
+        wait_until(lambda: sorted(call("ann", "ann")) == sorted(both), 20, example.printed)
+        servers[0].kill()
+        servers[0].wait(10)
+        assert call("ann", "ann", "ann") == both[1:] * 3
+        assert call("ann", "--service", "com.example.Other:1.0") == ["failed: the reply says so"]
+        servers[1].kill()
+        servers[1].wait(10)
+        assert call("ann") == ["failed: the reply says so"]
+        lines = (
+            "bolt com.example.Greeter:1.0 hello 200 127.0.0.1",
+            "bolt com.example.Other:1.0 hello 404 -",
+            "bolt com.example.Greeter:1.0 hello 502 ",
+        )
+        for line in lines:
+            wait_until(lambda line=line: line in example.printed(), 10, example.printed)
