@@ -53,9 +53,10 @@ def test_the_name_chooses_the_certificate(pymosn, origin, authority, files) -> N
 def test_rsa_and_ecdsa(pymosn, origin, files) -> None:
     """Two contexts that differ in the key only are one with both certificates."""
     proxy = pymosn(secured(origin.address, context(files, "rsa"), context(files, "ecdsa")))
-    for kind, algorithm in (("RSA-PSS", "RSA-PSS+SHA256"), ("ECDSA", "ECDSA+SHA256")):
+    for kind, algorithm in (("rsa-pss", "RSA-PSS+SHA256"), ("ecdsa", "ECDSA+SHA256")):
         said = openssl(proxy.address, "-sigalgs", algorithm)
-        assert f"Peer signature type: {kind}" in said
+        # OpenSSL 3.6 says rsa_pss_rsae_sha256 where others say RSA-PSS.
+        assert f"peer signature type: {kind}" in said.lower().replace("_", "-")
 
 
 def test_tickets_are_good_at_every_worker(pymosn, origin, files) -> None:
@@ -160,7 +161,7 @@ def test_a_response_is_stapled(pymosn, origin, authority, files) -> None:
     assert "OCSP Response Status: successful" in said
     assert "Cert Status: good" in said
     said = openssl(proxy.address, "-status", "-sigalgs", "RSA-PSS+SHA256", "-CAfile", ca)
-    assert "OCSP response: no response sent" in said
+    assert re.search("OCSP responses?: no responses? sent", said)
 
 
 @pytest.mark.parametrize("how", ["", "forward", "append", "set"])
