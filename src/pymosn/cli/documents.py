@@ -30,7 +30,8 @@ def validate(command: Command, given: Namespace) -> int:
     for finding in loaded.findings:
         print(f"{finding.kind}: {finding}")
     if given.strict and loaded.warnings:
-        print(f"pymosn: {len(loaded.warnings)} warnings", file=sys.stderr)
+        count = len(loaded.warnings)
+        print(f"pymosn: {count} warning{'s' if count > 1 else ''}", file=sys.stderr)
         return 1
     print(f"{given.config} is valid")
     return 0

@@ -134,7 +134,7 @@ class Connection(Source):
         self.handler = handler
         self.peer = peer
         self.fd = -1
-        self.output = OutputQueue()
+        self.output = OutputQueue.__new__(OutputQueue)
         self._reactor = reactor
 
     def open(self, fd: int, connecting: bool) -> None:
@@ -152,7 +152,7 @@ class Connection(Source):
         """
         self.tls = layer
         if layer.timeout > 0:
-            self._linger_timer = Timer()
+            self._linger_timer = Timer.__new__(Timer)
             self._reactor.arm(self._linger_timer, self, layer.timeout)
 
     def write(self, data: bytes) -> bool:

@@ -531,6 +531,9 @@ class MessageReader:
             if end - value == 10 and _name_is(raw, value, _KEEP_ALIVE_OPTION, 10):
                 self._keep = True
                 return 0
+            if end - value == 5 and _name_is(raw, value, _CLOSE_OPTION, 5):
+                self._close = True
+                return 0
             return self._connection(raw[value:end])
         if kind == _TRANSFER_ENCODING:
             return self._transfer_encoding(raw[value:end])
@@ -985,6 +988,7 @@ _HTTP = b"http"
 _OK = b"OK"
 _HEAD_METHOD = b"HEAD"
 _KEEP_ALIVE_OPTION = b"keep-alive"
+_CLOSE_OPTION = b"close"
 _SPECIAL_NAMES = (
     b"", b"connection", b"transfer-encoding", b"te", b"upgrade", b"keep-alive",
     b"proxy-connection", b"content-length", b"host", b"expect", b"x-mosn-try-timeout",

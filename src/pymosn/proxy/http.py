@@ -40,6 +40,7 @@ class ProxyOptions:
     retry_buffer: int
     forwarded_headers: bool
     client_cert: str
+    sanitizes_client_cert: bool
     request_id: bool
     via: bytes
     server_name: bytes
@@ -61,6 +62,7 @@ class ProxyOptions:
         self.retry_buffer = retry_buffer
         self.forwarded_headers = forwarded_headers
         self.client_cert = "" if client_cert == "forward" else client_cert
+        self.sanitizes_client_cert = client_cert == "sanitize"
         self.via = via
         self.request_id = request_id
         self.server_name = server_name
@@ -157,7 +159,9 @@ class HttpProxy(StreamFactory):
         options = self.options
         if options.forwarded_headers:
             self._add_forwarded(request, stream.connection)
-        if options.client_cert:
+        if options.sanitizes_client_cert:
+            request.remove(b"x-forwarded-client-cert")
+        elif options.client_cert:
             self._forward_client_cert(request, stream.connection)
         if options.via:
             value = b"1.%d %b" % (request.minor, options.via)
@@ -251,11 +255,11 @@ class HttpProxy(StreamFactory):
 
     def _forward_client_cert(self, request: RequestHead, connection: ConnectionInfo) -> None:
         """Say who the client is, in Envoy's syntax of ``x-forwarded-client-cert``."""
-        how = self.options.client_cert
-        earlier = request.get_all(b"x-forwarded-client-cert") if how == "append" else []
+        appends = self.options.client_cert == "append"
+        earlier = request.get_all(b"x-forwarded-client-cert") if appends else []
         request.remove(b"x-forwarded-client-cert")
         tls = connection.tls
-        element = None if tls is None or how == "sanitize" else client_cert_element(tls)
+        element = None if tls is None else client_cert_element(tls)
         if element is not None:
             earlier.append(element)
         if earlier:

@@ -96,7 +96,7 @@ class Http1ServerConnection(StreamSender):
         self.reader.enter(True, limits.max_head, limits.max_headers, limits.max_body)
         self.connection = connection
         self.connection.handler = self
-        self._timer = Timer()
+        self._timer = Timer.__new__(Timer)
 
     def begin(self, data: bytes) -> None:
         """Wait for the first request, of which ``data`` has arrived already."""
@@ -259,9 +259,9 @@ class Http1ServerConnection(StreamSender):
         if self._draining or not self._request_complete:
             self._keep_alive = False
         if not self._keep_alive:
-            tail += b"Connection: close\r\n"
+            tail = tail + _CLOSE if tail else _CLOSE
         elif minor == 0:
-            tail += b"Connection: keep-alive\r\n"
+            tail = tail + _KEEP_ALIVE if tail else _KEEP_ALIVE
         self._write_head(response, tail)
         if end:
             self._finish_exchange()
@@ -526,5 +526,7 @@ def decode_settings(text: bytes) -> bytes | None:
 _BASE64URL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _NEVER = 0x7FFFFFFFFFFFFFFF
 _HTTPS = b"https"
+_CLOSE = b"Connection: close\r\n"
+_KEEP_ALIVE = b"Connection: keep-alive\r\n"
 _METHOD_HEAD = b"HEAD"
 _METHOD_CONNECT = b"CONNECT"
