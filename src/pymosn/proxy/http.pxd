@@ -22,7 +22,6 @@ cpdef bytes client_cert_element(TlsLayer tls)
 
 cdef class ProxyOptions:
     cdef readonly str client_cert
-    cdef readonly bint sanitizes_client_cert
     cdef readonly Py_ssize_t retry_buffer
     cdef readonly bint forwarded_headers, request_id
     cdef readonly bytes via, server_name

@@ -40,7 +40,6 @@ class ProxyOptions:
     retry_buffer: int
     forwarded_headers: bool
     client_cert: str
-    sanitizes_client_cert: bool
     request_id: bool
     via: bytes
     server_name: bytes
@@ -62,7 +61,6 @@ class ProxyOptions:
         self.retry_buffer = retry_buffer
         self.forwarded_headers = forwarded_headers
         self.client_cert = "" if client_cert == "forward" else client_cert
-        self.sanitizes_client_cert = client_cert == "sanitize"
         self.via = via
         self.request_id = request_id
         self.server_name = server_name
@@ -159,7 +157,7 @@ class HttpProxy(StreamFactory):
         options = self.options
         if options.forwarded_headers:
             self._add_forwarded(request, stream.connection)
-        if options.sanitizes_client_cert:
+        if options.client_cert == "sanitize":
             request.remove(b"x-forwarded-client-cert")
         elif options.client_cert:
             self._forward_client_cert(request, stream.connection)

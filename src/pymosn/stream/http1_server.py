@@ -91,7 +91,7 @@ class Http1ServerConnection(StreamSender):
         self.factory = factory
         self.options = options
         self.info = info
-        limits = self.options
+        limits = self.options  # unlike the argument, of a type that the compiler knows
         self.reader = MessageReader.__new__(MessageReader)
         self.reader.enter(True, limits.max_head, limits.max_headers, limits.max_body)
         self.connection = connection
@@ -259,9 +259,9 @@ class Http1ServerConnection(StreamSender):
         if self._draining or not self._request_complete:
             self._keep_alive = False
         if not self._keep_alive:
-            tail = tail + _CLOSE if tail else _CLOSE
+            tail += b"Connection: close\r\n"
         elif minor == 0:
-            tail = tail + _KEEP_ALIVE if tail else _KEEP_ALIVE
+            tail += b"Connection: keep-alive\r\n"
         self._write_head(response, tail)
         if end:
             self._finish_exchange()
@@ -526,7 +526,5 @@ def decode_settings(text: bytes) -> bytes | None:
 _BASE64URL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _NEVER = 0x7FFFFFFFFFFFFFFF
 _HTTPS = b"https"
-_CLOSE = b"Connection: close\r\n"
-_KEEP_ALIVE = b"Connection: keep-alive\r\n"
 _METHOD_HEAD = b"HEAD"
 _METHOD_CONNECT = b"CONNECT"
