@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from pymosn.lifecycle.control import ask
+from tests.support import packages
 from tests.support.process import Reply, command, environment, fetch, run, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -461,8 +462,7 @@ def test_transcoder(tmp_path: Path) -> None:
 
 
 def test_bolt(tmp_path: Path) -> None:
-    if importlib.util.find_spec("anthunder") is None:
-        pytest.skip("anthunder is not installed")
+    packages.need("anthunder", "anthunder")
     with running("bolt", tmp_path) as example:
         ports = [example.ports[9000], example.ports[9001]]
         servers = [

@@ -4,7 +4,6 @@ SOFARPC of Node needs ``npm install sofa-rpc-node`` somewhere, and that place's 
 ``NODE_PATH``; those of Go ``python -m tests.support.golang`` beforehand.
 """
 
-import importlib.util
 import os
 import shutil
 import socket
@@ -18,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import free_port
-from tests.support import golang, wire
+from tests.support import golang, packages, wire
 from tests.support.dialogue import Dialogue
 from tests.support.wire import eventually
 
@@ -82,9 +81,7 @@ def listens(port: int) -> bool:
 
 
 def anthunder(program: str, port: int) -> Dialogue:
-    # Not imported here: it would give every later test the event loop that it likes.
-    if importlib.util.find_spec("anthunder") is None:
-        pytest.skip("anthunder is not installed")
+    packages.need("anthunder", "anthunder")
     return Dialogue([sys.executable, str(PEERS / f"anthunder_{program}.py"), str(port)])
 
 

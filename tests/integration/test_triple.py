@@ -1,7 +1,6 @@
 """Triple, the protocol of Dubbo 3: rules, deadlines, counters, and Apache Dubbo for Python."""
 
 import asyncio
-import importlib.util
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ import pytest
 
 from pymosn import snapshot as model
 from tests.conftest import free_port
-from tests.support import http2, wire
+from tests.support import http2, packages, wire
 from tests.support.runtime import RunningRuntime, asynchronous
 
 PEER = Path(__file__).parents[1] / "support/peers/triple.py"
@@ -141,8 +140,7 @@ def test_timeouts_that_say_nothing(value: str) -> None:
 @pytest.fixture
 def triple_server() -> Iterator[str]:
     """Return the address of a server of Apache Dubbo's."""
-    if importlib.util.find_spec("dubbo") is None:
-        pytest.skip("apache-dubbo is not installed")
+    packages.need("dubbo", "apache-dubbo")
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, str(PEER), "server", str(port)],
