@@ -39,7 +39,7 @@ class Worker:
     """One worker's side of the conversation with the supervisor."""
 
     def __init__(self, control: socket.socket, slots: Slots, index: int) -> None:
-        self.reactor = Reactor()
+        self.reactor = Reactor(os.environ.get("PYMOSN_IO_URING") != "0")
         self.loop = ReactorLoop(self.reactor)
         self.index = index
         self._slots = slots

@@ -5,7 +5,7 @@ from pymosn.network.reactor cimport Reactive, Reactor, Source, Timer
 from pymosn.network.secure cimport TlsLayer
 
 cdef unsigned int _READ_EVENTS, _EDGE_EVENTS, _HANGUP, _BROKEN, _OUT, _ERROR
-cdef Py_ssize_t _READ_SIZE, _HIGH_WATER, _LOW_WATER
+cdef Py_ssize_t _READ_SIZE, _READ_AHEAD, _HIGH_WATER, _LOW_WATER
 cdef int _READS_IN_A_ROW, _EAGAIN, _ECONNRESET, _ETIMEDOUT, _WAITING, _DONE
 cdef Handler _NOBODY
 
@@ -34,7 +34,6 @@ cdef class Connection(Source):
     cdef readonly TlsLayer tls
     cdef Transfer outgoing
     cdef Transfer incoming
-    cdef readonly OutputQueue output
     cdef readonly long bytes_read
     cdef readonly long bytes_written
     cdef Timer _linger_timer
@@ -61,6 +60,7 @@ cdef class Connection(Source):
     @cython.locals(transfer=Transfer)
     cdef bint holds_back(self) except -1
     cdef bint may_have_input(self) noexcept
+    cdef bint has_input(self) except -1
     cdef bint nothing_sent_since(self, long written) noexcept
     cpdef void close(self)
     @cython.locals(transfer=Transfer)
@@ -72,8 +72,11 @@ cdef class Connection(Source):
     cdef void on_events(self, unsigned int events)
     cdef void on_deferred(self)
     cdef void on_timer(self, Timer timer)
+    cdef bint flush(self) except -1
+    cdef void flushed(self, Py_ssize_t count)
+    cdef bint reads_ahead(self) noexcept
     @cython.locals(count=Py_ssize_t)
-    cdef void flush(self)
+    cdef void _send(self)
 
     cdef int _stopped(self, Py_ssize_t result) except -1
     cdef bint _is_below_high_water(self) noexcept
@@ -81,7 +84,9 @@ cdef class Connection(Source):
     cdef int _sent(self, Py_ssize_t count) except -1
     @cython.locals(handler=Handler, transfer=Transfer)
     cdef void _settle(self)
-    @cython.locals(reads=int, size=Py_ssize_t, data=bytes, handler=Handler, transfer=Transfer)
+    @cython.locals(
+        reads=int, size=Py_ssize_t, room=Py_ssize_t, data=bytes, handler=Handler,
+        transfer=Transfer)
     cdef void _read(self)
     @cython.locals(tls=TlsLayer, count=Py_ssize_t, final=bint, handler=Handler)
     cdef void _flush_tls(self)

@@ -2,7 +2,7 @@
 
 The seam to whoever owns the connection is ``Handler``: ``on_connected``, ``on_data(bytes)``,
 ``on_eof``, ``on_drained``, ``on_closed``.  A write is queued and leaves with one system call when
-the event under way has been handled, so head and body go out together.  An idle connection holds
+the events under way have been handled, so head and body go out together.  An idle connection holds
 no buffer.  Knows no protocol, and of TLS that there may be a layer in between (secure.py).
 """
 
@@ -17,6 +17,7 @@ from pymosn.network.reactor import (
     EPOLLIN,
     EPOLLOUT,
     EPOLLRDHUP,
+    READ_AHEAD,
     Reactive,
     Reactor,
     Source,
@@ -40,6 +41,7 @@ _BROKEN = EPOLLHUP | EPOLLERR
 _OUT = EPOLLOUT
 _ERROR = EPOLLERR
 _READ_SIZE = READ_SIZE
+_READ_AHEAD = READ_AHEAD
 _READS_IN_A_ROW = READS_IN_A_ROW
 _HIGH_WATER = HIGH_WATER
 _LOW_WATER = LOW_WATER
@@ -104,7 +106,6 @@ class Connection(Source):
     tls: "TlsLayer | None"
     outgoing: "Transfer | None"
     incoming: "Transfer | None"
-    output: "OutputQueue"
     bytes_read: int
     bytes_written: int
     _linger_timer: "Timer | None"
@@ -224,6 +225,10 @@ class Connection(Source):
         """Say whether there is a sign of unread bytes; a system call would know."""
         return self.readable or self.hangup or self._reactor.has_event_for(self)
 
+    def has_input(self) -> bool:
+        """Say whether a read would return at once: data, the end of the stream or an error."""
+        return self.early is not None or self._reactor.has_pending_input(self.fd)
+
     def nothing_sent_since(self, written: int) -> bool:
         """Say whether what was queued when ``bytes_written`` was ``written`` is all still here."""
         return self.flush_pending and self.bytes_written == written
@@ -286,7 +291,8 @@ class Connection(Source):
             self.output.size > 0 or self.incoming is not None or self.tls is not None
         ):
             if self.output.size > 0 or self.incoming is None:
-                self.flush()
+                if self.flush():
+                    self._send()
             else:
                 transfer: Transfer = self.incoming
                 transfer.sink_ready()
@@ -320,16 +326,45 @@ class Connection(Source):
             return
         self._shut(0)
 
-    def flush(self) -> None:
-        """Send queued output until the kernel takes no more."""
+    def flush(self) -> bool:
         if self.closed or self.connecting:
-            return
+            return False
         if self.tls is not None:
             self._flush_tls()
-            return
+            return False
         if self._gathers:
             handler = self.handler
             handler.on_flush()
+        if self.output.size > 0:
+            return True
+        self._settle()
+        return False
+
+    def flushed(self, count: int) -> None:
+        if self.closed:
+            return
+        if count <= 0:
+            self._stopped(count)
+            return
+        self._sent(count)
+        self._send()
+
+    def reads_ahead(self) -> bool:
+        # What arrives in bulk is better received into memory of its own.
+        return (
+            not self.connecting
+            and self.early is None
+            and not self.paused
+            and self.tls is None
+            and self.outgoing is None
+            and not self._bulk
+            and not self.lingering
+        )
+
+    # -- private ----------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        """Send what is queued until the kernel takes no more."""
         while self.output.size > 0:
             count = self._reactor.send(self.fd, self.output)
             if count <= 0:
@@ -337,8 +372,6 @@ class Connection(Source):
                 return
             self._sent(count)
         self._settle()
-
-    # -- private ----------------------------------------------------------------------------
 
     def _stopped(self, result: int) -> None:
         """Sending ended with 0, or minus an errno; there may be room again after 0."""
@@ -417,8 +450,12 @@ class Connection(Source):
             return
         reads = 0
         while self.readable and not self.paused and not self.closed and self.outgoing is None:
+            room = _READ_SIZE
             if self.lingering:
                 data = self._reactor.discard(self.fd)
+            elif self.early is not None:
+                data = self._reactor.take_early(self)
+                room = _READ_AHEAD
             else:
                 data = self._reactor.receive(self.fd, _READ_SIZE, self._bulk)
             if data is None:
@@ -433,7 +470,7 @@ class Connection(Source):
                 size = len(data)
                 self.bytes_read += size
                 self._bulk = size > 16384
-                if size < _READ_SIZE and not self.hangup:
+                if size < room and not self.hangup:
                     # A short read emptied the kernel's buffer; the next arrival is a new edge.
                     self.readable = False
                 # Kept in a variable, here and elsewhere: what is called may close the connection,

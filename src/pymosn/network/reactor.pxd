@@ -1,6 +1,7 @@
 cimport cython
 
 from pymosn.buffer cimport OutputQueue
+from pymosn.network.ring cimport SLOTS, Ring
 
 
 cdef class Reactive:
@@ -20,11 +21,16 @@ cdef class Source(Reactive):
     cdef readonly int fd
     cdef unsigned int generation
     cdef Reactor reactor
-    cdef bint flush_pending
+    cdef bint flush_pending, sending
     cdef Source next_flush
+    cdef readonly OutputQueue output
+    cdef bytes early
+    cdef int early_error
 
+    cdef bint reads_ahead(self) noexcept
     cdef void on_events(self, unsigned int events)
-    cdef void flush(self)
+    cdef bint flush(self) except -1
+    cdef void flushed(self, Py_ssize_t count)
 
 
 cdef class Pipe:
@@ -37,6 +43,7 @@ cdef class Reactor:
     cdef void *_events
     cdef int _next_event, _event_count
     cdef unsigned char *_scratch
+    cdef Ring _ring
     cdef list _sources
     cdef unsigned int _generation
     cdef readonly int open_sources
@@ -58,6 +65,9 @@ cdef class Reactor:
     cdef Source _first_late
     cdef Source _last_late
     cdef Source _acting
+    cdef list _sending
+    cdef int _concluded
+    cdef int _results[SLOTS]
 
     # pipes for splice.py to use again
     cdef readonly list spare_pipes
@@ -81,6 +91,7 @@ cdef class Reactor:
     cdef void cancel(self, Timer timer) noexcept
 
     cdef bytes receive(self, int fd, Py_ssize_t limit, bint bulk)
+    cdef bytes take_early(self, Source source)
     cdef Py_ssize_t fill_scratch(self, int fd) noexcept
     cdef int peek_byte(self, int fd) noexcept
     cdef Py_ssize_t send_memory(self, int fd, const unsigned char *data, Py_ssize_t size) noexcept
@@ -88,9 +99,13 @@ cdef class Reactor:
     cdef bytes discard(self, int fd)
 
     cdef int turn(self, int timeout_ms) except -1
+    cdef int _dispatch(self) except -1
+    cdef int _read_ahead(self, int stop) except -1
     cdef Source _source_of(self, unsigned long long tag)
     cdef Source _next_flush(self)
     cdef int _flush_pending(self) except -1
+    cdef void _send_together(self) noexcept
+    cdef int _conclude(self) except -1
     cdef void _run_flushes(self)
     cdef void _run_deferred(self)
     cdef void _run_timers(self)

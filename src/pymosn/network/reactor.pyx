@@ -13,11 +13,13 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
-from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
+from cpython.object cimport PyObject
+from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, ENOMEM, errno
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from pymosn.buffer cimport OutputQueue, Part
+from pymosn.network.ring cimport NOT_DONE, SLOT, SLOTS, Ring
 
 import os
 import sys
@@ -41,7 +43,7 @@ cdef extern from "<sys/epoll.h>" nogil:
     int epoll_ctl(int epfd, int op, int fd, epoll_event *event)
     int epoll_wait(int epfd, epoll_event *events, int maxevents, int timeout)
     int EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLL_CLOEXEC
-    unsigned int WRITABLE "EPOLLOUT"
+    unsigned int READABLE "EPOLLIN", WRITABLE "EPOLLOUT"
 
 cdef extern from "<sys/socket.h>" nogil:
     struct sockaddr:
@@ -91,6 +93,7 @@ cdef extern from "<string.h>" nogil:
 
 cdef enum:
     BATCH = 512             # events taken from the kernel at once
+    WORTH = 3               # so many reads or sends together are cheaper than one by one
     SCRATCH = 65536         # the one hot receive buffer
     GATHER = 16384          # up to here small chunks are copied together for one send()
     VECTORS = 64
@@ -99,6 +102,9 @@ cdef enum:
     NEVER = 0x7fffffffffffffff
     SOCKADDR = 128
     KEEPALIVE_SECONDS = 15  # of silence before a probe, and between probes: as Go does for MOSN
+
+READ_AHEAD = SLOT
+"""Bytes that are received ahead of an event, at most."""
 
 EPOLLIN = 0x001
 EPOLLOUT = 0x004
@@ -133,11 +139,19 @@ cdef class Timer:
 cdef class Source(Reactive):
     """One registered descriptor."""
 
+    cdef bint reads_ahead(self) noexcept:
+        """Say whether the reactor may receive into ``early`` before it tells of the event."""
+        return False
+
     cdef void on_events(self, unsigned int events):
         pass
 
-    cdef void flush(self):
-        pass
+    cdef bint flush(self) except -1:
+        """Send what there is; or answer True to have ``output`` sent together with others'."""
+        return False
+
+    cdef void flushed(self, Py_ssize_t count):
+        """So many bytes of ``output`` were sent (0: try later), or it failed: minus an errno."""
 
 
 cdef class Pipe:
@@ -188,8 +202,10 @@ cdef class Reactor:
         if self._events == NULL or self._scratch == NULL:
             raise MemoryError()
 
-    def __init__(self):
+    def __init__(self, bint use_io_uring=True):
         """Raises ``OSError`` when the kernel grants no epoll descriptor."""
+        self._ring = Ring() if use_io_uring else None
+        self._sending = []
         self._epoll = epoll_create1(EPOLL_CLOEXEC)
         if self._epoll < 0:
             raise OSError(errno, os.strerror(errno))
@@ -225,6 +241,8 @@ cdef class Reactor:
         _empty(self._overflow)
         self._wheel = []
         self._deferred = []
+        self._sending = []
+        self._ring = None
         while self._first_flush is not None:
             self._next_flush()
         self._python_ready = []
@@ -291,8 +309,8 @@ cdef class Reactor:
         return False
 
     cdef void flush_soon(self, Source source) noexcept:
-        """Call ``source.flush()`` once the event under way has been handled."""
-        if not source.flush_pending:
+        """Call ``source.flush()`` once the events under way have been handled."""
+        if not source.flush_pending and not source.sending:
             source.flush_pending = True
             if self._first_flush is None:
                 self._first_flush = source
@@ -383,7 +401,6 @@ cdef class Reactor:
                     target.on_timer(timer)
                 except Exception:
                     self._report(target)
-                self._run_flushes()
                 # The callback may have unlinked the next one: start over.
                 following = head.after
             timer = following
@@ -459,23 +476,15 @@ cdef class Reactor:
                 raise OSError(errno, os.strerror(errno))
             PyErr_CheckSignals()
             count = 0
-        index = 0
         self._event_count = count
-        while index < count:
+        self._next_event = 0
+        while self._next_event < count:
             # Entering the guard costs as much as dispatching: once for all that go well.
             try:
-                while index < count:
-                    index += 1
-                    self._next_event = index
-                    source = self._source_of(events[index - 1].data.u64)
-                    if source is not None:
-                        self._acting = source
-                        source.on_events(events[index - 1].events)
-                        self._flush_pending()
+                self._dispatch()
             except Exception:
                 self._report(self._acting)
-                self._run_flushes()
-        self._acting = None
+            self._run_flushes()
         self._run_timers()
         if PyList_GET_SIZE(self._deferred):
             self._run_deferred()
@@ -486,7 +495,58 @@ cdef class Reactor:
                 self._first_late = None
                 self._last_late = None
             self._run_flushes()
+        self._acting = None
         return count
+
+    cdef int _dispatch(self) except -1:
+        """Handle the next few events: so few that what they send need not wait long."""
+        cdef epoll_event *events = <epoll_event *>self._events
+        cdef int stop = min(self._event_count, self._next_event + SLOTS), index
+        cdef Source source
+        if stop - self._next_event >= WORTH and self._ring is not None:
+            self._read_ahead(stop)
+        while self._next_event < stop:
+            index = self._next_event
+            self._next_event += 1
+            source = self._source_of(events[index].data.u64)
+            if source is not None:
+                self._acting = source
+                source.on_events(events[index].events)
+        return 0
+
+    cdef int _read_ahead(self, int stop) except -1:
+        """Receive for all events before ``stop`` that tell of data and nothing else."""
+        cdef epoll_event *events = <epoll_event *>self._events
+        cdef Ring ring = self._ring
+        cdef PyObject *sources[SLOTS]
+        cdef Source source
+        cdef int index, result, count = 0
+        for index in range(self._next_event, stop):
+            if events[index].events & ~WRITABLE == READABLE:
+                source = self._source_of(events[index].data.u64)
+                if source is not None and source.reads_ahead():
+                    # Borrowed: nobody is called before all have what is theirs.
+                    sources[count] = <PyObject *>source
+                    count += 1
+        if count < WORTH or not ring.open():
+            return 0
+        for index in range(count):
+            ring.add_receive((<Source>sources[index]).fd)
+        ring.run()
+        for index in range(count):
+            result = ring.results[index]
+            if result > 0 or (result < 0 and result != NOT_DONE and result != -EAGAIN):
+                source = <Source>sources[index]
+                # For bytes there may be no memory: they are then lost, and their connection.
+                source.early = b""
+                source.early_error = -result if result < 0 else ENOMEM
+        for index in range(count):
+            if ring.results[index] > 0:
+                source = <Source>sources[index]
+                self._acting = source
+                source.early = PyBytes_FromStringAndSize(
+                    <char *>ring.slot(index), ring.results[index])
+        return 0
 
     cdef Source _source_of(self, unsigned long long tag):
         """Return the source that an event is meant for, None when it is gone."""
@@ -511,14 +571,72 @@ cdef class Reactor:
 
     cdef int _flush_pending(self) except -1:
         """Flush who asked for it; the source whose flush raises is ``_acting``."""
-        # A flush that fails may close other connections, which may have output of their own.
-        while self._first_flush is not None:
-            self._acting = self._next_flush()
-            self._acting.flush()
+        cdef Source source
+        while True:
+            # A flush that fails may close other connections, which may have output of their own.
+            self._conclude()
+            while self._first_flush is not None and PyList_GET_SIZE(self._sending) < SLOTS:
+                source = self._next_flush()
+                if source.sending:
+                    continue
+                self._acting = source
+                if source.flush():
+                    source.sending = True
+                    self._results[PyList_GET_SIZE(self._sending)] = NOT_DONE
+                    self._sending.append(source)
+            if PyList_GET_SIZE(self._sending) == 0:
+                return 0
+            self._send_together()
+
+    cdef void _send_together(self) noexcept:
+        """Send the output of those in ``_sending``, as far as one system call can."""
+        cdef Ring ring = self._ring
+        cdef int operations[SLOTS]
+        cdef int index, count = <int>PyList_GET_SIZE(self._sending), added = 0
+        cdef OutputQueue output
+        cdef Source source
+        if count < WORTH or ring is None or not ring.open():
+            return
+        for index in range(count):
+            source = <Source>PyList_GET_ITEM(self._sending, index)
+            output = source.output
+            # Another's flush may have closed it; what is long and in pieces goes by itself.
+            if output.size > 0 and (output.count == 1 or output.size <= SLOT):
+                operations[added] = index
+                if output.count == 1:
+                    ring.add_send(source.fd, output.parts().start, output.size)
+                else:
+                    _gather(output, ring.slot(added))
+                    ring.add_send(source.fd, ring.slot(added), output.size)
+                added += 1
+        ring.run()
+        for index in range(added):
+            self._results[operations[index]] = ring.results[index]
+
+    cdef int _conclude(self) except -1:
+        """Tell those in ``_sending`` what was sent; send for those that were left out."""
+        cdef Source source
+        cdef Py_ssize_t sent
+        while self._concluded < PyList_GET_SIZE(self._sending):
+            source = <Source>PyList_GET_ITEM(self._sending, self._concluded)
+            sent = self._results[self._concluded]
+            self._concluded += 1
+            self._acting = source
+            source.sending = False
+            # Nothing is left of a connection that was closed meanwhile.
+            if source.output.size > 0:
+                if sent == NOT_DONE:
+                    sent = self.send(source.fd, source.output)
+                elif sent == -EAGAIN:
+                    sent = 0
+                source.flushed(sent)
+        if self._concluded > 0:
+            self._concluded = 0
+            self._sending.clear()
         return 0
 
     cdef void _run_flushes(self):
-        while self._first_flush is not None:
+        while self._first_flush is not None or PyList_GET_SIZE(self._sending) > 0:
             try:
                 self._flush_pending()
             except Exception:
@@ -527,6 +645,7 @@ cdef class Reactor:
     cdef void _run_deferred(self):
         cdef list work = self._deferred
         cdef Reactive target
+        cdef int unflushed = 0
         self._deferred = []
         for item in work:
             target = <Reactive>item
@@ -534,7 +653,9 @@ cdef class Reactor:
                 target.on_deferred()
             except Exception:
                 self._report(target)
-            if self._first_flush is not None:
+            unflushed += 1
+            if unflushed == SLOTS:
+                unflushed = 0
                 self._run_flushes()
 
     cdef void _report(self, object where):
@@ -639,6 +760,15 @@ cdef class Reactor:
         self.io_error = 0 if count == 0 else errno
         return None
 
+    cdef bytes take_early(self, Source source):
+        """Return what was received ahead of the event; same result convention as ``receive``."""
+        cdef bytes data = source.early
+        source.early = None
+        if PyBytes_GET_SIZE(data) > 0:
+            return data
+        self.io_error = source.early_error
+        return None
+
     cdef Py_ssize_t fill_scratch(self, int fd) noexcept:
         """Read up to 64 KB into the scratch buffer: how many, 0 at the end of the stream, or
         minus an errno.  The next read or gathered send overwrites them."""
@@ -684,20 +814,16 @@ cdef class Reactor:
         errno.  The queue is left as it is."""
         cdef iovec vectors[VECTORS]
         cdef msghdr message
-        cdef size_t total = 0, used = 0
         cdef int count = <int>min(queue.count, <Py_ssize_t>VECTORS), index
         cdef ssize_t sent
         cdef const Part *parts = queue.parts()
         for index in range(count):
             vectors[index].iov_base = <void *>parts[index].start
             vectors[index].iov_len = parts[index].size
-            total += parts[index].size
-        if count > 1 and total <= GATHER:
-            for index in range(count):
-                memcpy(self._scratch + used, vectors[index].iov_base, vectors[index].iov_len)
-                used += vectors[index].iov_len
+        if count > 1 and queue.size <= GATHER:
+            _gather(queue, self._scratch)
             vectors[0].iov_base = self._scratch
-            vectors[0].iov_len = used
+            vectors[0].iov_len = queue.size
             count = 1
         while True:
             if count == 1:
@@ -830,6 +956,15 @@ cdef class Reactor:
         if family == AF_INET6 and address[8:24] == bytes(16):
             return b""
         return address
+
+
+cdef void _gather(OutputQueue queue, unsigned char *into) noexcept:
+    """Copy all that is queued, one part behind the other."""
+    cdef const Part *parts = queue.parts()
+    cdef Py_ssize_t index
+    for index in range(queue.count):
+        memcpy(into, parts[index].start, parts[index].size)
+        into += parts[index].size
 
 
 cdef Timer _sentinel():

@@ -52,7 +52,7 @@ class Http1ClientConnection(PooledConnection):
         self.connection.close()
 
     def dead(self) -> bool:
-        return self.connection.eof or self.pool.reactor.has_pending_input(self.connection.fd)
+        return self.connection.eof or self.connection.has_input()
 
     # -- from the stream's owner (StreamSender) -----------------------------------------------
 
