@@ -37,9 +37,10 @@ from pymosn.proxy.filters import FilterChain, build_filter, read_config
 from pymosn.proxy.http import HttpProxy, ProxyOptions
 from pymosn.router.table import ReadFilterConfig, RouteTable
 from pymosn.stream.http1_client import Http1Pool
-from pymosn.stream.http1_server import Http1ServerConnection
+from pymosn.stream.http1_server import Http1Codec
 from pymosn.stream.options import RpcClientOptions, RpcOptions, ServerOptions
 from pymosn.stream.pool import NEGOTIATED, ConnectionPool, Limits, PoolOptions
+from pymosn.stream.server import ServerCodec
 from pymosn.upstream.balancer import BALANCERS, Random
 from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost
@@ -594,7 +595,8 @@ class Runtime:
                 http1.max_header_bytes, http1.max_headers, http1.max_body_bytes,
                 listener.idle_timeout, http1.header_timeout, http1.body_timeout,
                 http1.max_requests_per_connection, _http2_server(settings.http2),
-                codecs.get("Http2"), _rpc_server(settings.rpc),
+                codecs["Http2"].make if "Http2" in codecs else None,
+                _rpc_server(settings.rpc),
             ),
             codecs, self.rpc, fallback,
         )
@@ -609,17 +611,17 @@ class Runtime:
             service.access_logs,
         )
 
-    def _codec(self, protocol: str) -> Callable[..., Any]:
-        """Return what makes the downstream connections that speak ``protocol``."""
+    def _codec(self, protocol: str) -> ServerCodec:
+        """Return what serves the downstream connections that speak ``protocol``."""
         if protocol == "Http1":
-            return Http1ServerConnection
+            return Http1Codec()
         if protocol == "Http2":
             from pymosn.stream.http2_server import Http2ServerConnection  # noqa: PLC0415
 
-            return Http2ServerConnection
+            return ServerCodec(Http2ServerConnection)
         from pymosn.stream.xprotocol_server import XprotocolServerConnection  # noqa: PLC0415
 
-        return partial(XprotocolServerConnection, protocol=self.rpc[protocol])
+        return ServerCodec(partial(XprotocolServerConnection, protocol=self.rpc[protocol]))
 
     def _tcp_acceptor(self, listener: model.Listener) -> "TcpAcceptor":
         from pymosn.proxy.tcp import TcpAcceptor  # noqa: PLC0415

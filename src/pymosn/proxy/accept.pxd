@@ -8,6 +8,7 @@ from pymosn.observe.metrics cimport DownstreamStats
 from pymosn.proxy.detection cimport Detection
 from pymosn.proxy.http cimport HttpProxy
 from pymosn.stream.options cimport ServerOptions
+from pymosn.stream.server cimport ServerCodec
 from pymosn.stream.stream cimport ConnectionInfo
 
 cdef Handler _NOBODY
@@ -62,4 +63,5 @@ cdef class HttpAcceptor(ServingAcceptor):
     cpdef long active(self)
     @cython.locals(detection=Detection)
     cdef void serve(self, Connection connection, ConnectionInfo info, bytes data)
+    @cython.locals(codec=ServerCodec)
     cdef void speak(self, str protocol, Connection connection, ConnectionInfo info, bytes data)

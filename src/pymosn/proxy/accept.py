@@ -1,6 +1,5 @@
 """What happens to a connection that a listener accepted: limits, then its network filter."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pymosn.network.connection import Connection, Handler
@@ -12,6 +11,7 @@ from pymosn.protocol.xprotocol.frame import RpcProtocol
 from pymosn.proxy.detection import Detection
 from pymosn.proxy.http import HttpProxy
 from pymosn.stream.options import ServerOptions
+from pymosn.stream.server import ServerCodec
 from pymosn.stream.stream import ConnectionInfo
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class HttpAcceptor(ServingAcceptor):
     proxy: "HttpProxy"
     options: "ServerOptions"
     protocols: tuple[str, ...]
-    codecs: dict[str, Callable[..., Any]]
+    codecs: dict[str, ServerCodec]
     rpc: dict[str, RpcProtocol]
     fallback: "TcpAcceptor | None"
 
@@ -167,15 +167,15 @@ class HttpAcceptor(ServingAcceptor):
     def configure(
         self,
         options: ServerOptions,
-        codecs: dict[str, Callable[..., Any]],
+        codecs: dict[str, ServerCodec],
         rpc: dict[str, RpcProtocol],
         fallback: "TcpAcceptor | None",
     ) -> None:
         """Serve with these from the next connection on.
 
-        ``codecs`` says what makes the connections of each protocol; more than one are told apart by
-        what the client sends.  What none of them recognises goes to ``fallback``, or is closed.
-        ``rpc`` has those that are not HTTP.
+        ``codecs`` has the protocols by name; more than one are told apart by what the client sends.
+        What none of them recognises goes to ``fallback``, or is closed.  ``rpc`` has those that are
+        not HTTP.
         """
         self.options = options
         self.protocols = tuple(codecs)
@@ -215,10 +215,8 @@ class HttpAcceptor(ServingAcceptor):
     ) -> None:
         """Serve the connection with ``protocol``; ``data`` is what it has sent so far."""
         info.protocol = protocol
-        make = self.codecs[protocol]
-        server = make(self.reactor, self.proxy, self.options, info, connection)
-        self.proxy.connections.add(server)
-        server.begin(data)
+        codec: ServerCodec = self.codecs[protocol]
+        codec.serve(self.reactor, self.proxy, self.options, info, connection, data)
 
 
 _NOBODY = Handler()

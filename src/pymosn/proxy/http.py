@@ -141,6 +141,9 @@ class HttpProxy(StreamFactory):
         self.stats.flooded(flood)
         log.warning("%s: %s floods with %s", self.name, ip_text(connection.peer), flood)
 
+    def connection_opened(self, owner: object) -> None:
+        self.connections.add(owner)
+
     def connection_replaced(self, owner: object, successor: object) -> None:
         self.connections.discard(owner)
         self.connections.add(successor)

@@ -7,6 +7,7 @@ from pymosn.network.splice cimport Splice
 from pymosn.protocol.http1 cimport MessageReader
 from pymosn.protocol.http1_writer cimport write_data, write_end, write_response
 from pymosn.stream.options cimport ServerOptions
+from pymosn.stream.server cimport ServerCodec
 from pymosn.stream.stream cimport ConnectionInfo, StreamFactory, StreamReceiver, StreamSender
 
 cdef Py_ssize_t _READ_SIZE
@@ -36,6 +37,9 @@ cdef class Http1ServerConnection(StreamSender):
     cdef bint _request_complete, _response_begun, _keep_alive, _is_head, _connect, _chunked
     cdef bint _until_close
 
+    cdef void enter(
+        self, Reactor reactor, StreamFactory factory, ServerOptions options, ConnectionInfo info,
+        Connection connection)
     cpdef void begin(self, bytes data)
     cpdef void drain(self)
     cpdef void abort(self)
@@ -89,3 +93,10 @@ cdef class Http1ServerConnection(StreamSender):
     cdef int _tunnel_ended(self) except -1
     cdef int _pause(self, int why) except -1
     cdef int _resume(self, int why) except -1
+
+
+cdef class Http1Codec(ServerCodec):
+    @cython.locals(server=Http1ServerConnection)
+    cdef void serve(
+        self, Reactor reactor, StreamFactory factory, ServerOptions options, ConnectionInfo info,
+        Connection connection, bytes data)

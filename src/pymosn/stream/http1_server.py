@@ -16,6 +16,7 @@ from pymosn.network.splice import WORTH_BYTES, Splice
 from pymosn.protocol.http1 import DATA, END, HEAD, NEED_DATA, MessageReader
 from pymosn.protocol.http1_writer import reason, write_data, write_end, write_response
 from pymosn.stream.options import ServerOptions
+from pymosn.stream.server import ServerCodec
 from pymosn.stream.stream import (
     DOWNSTREAM_CLOSED,
     DOWNSTREAM_PROTOCOL,
@@ -87,15 +88,25 @@ class Http1ServerConnection(StreamSender):
         connection: Connection,
     ) -> None:
         """Serve an open ``connection``."""
+        self.enter(reactor, factory, options, info, connection)
+
+    def enter(
+        self,
+        reactor: Reactor,
+        factory: StreamFactory,
+        options: ServerOptions,
+        info: ConnectionInfo,
+        connection: Connection,
+    ) -> None:
+        """What ``__init__`` does, for those who do it for each client."""
         self.reactor = reactor
         self.factory = factory
         self.options = options
         self.info = info
-        limits = self.options  # unlike the argument, of a type that the compiler knows
         self.reader = MessageReader.__new__(MessageReader)
-        self.reader.enter(True, limits.max_head, limits.max_headers, limits.max_body)
+        self.reader.enter(True, options.max_head, options.max_headers, options.max_body)
         self.connection = connection
-        self.connection.handler = self
+        connection.handler = self
         self._timer = Timer.__new__(Timer)
 
     def begin(self, data: bytes) -> None:
@@ -510,6 +521,27 @@ class Http1ServerConnection(StreamSender):
             self._paused &= ~why
             if self._paused == 0:
                 self.connection.resume_reading()
+
+
+class Http1Codec(ServerCodec):
+    """HTTP/1.x; what is served for each client does not go through Python."""
+
+    def __init__(self) -> None:
+        ServerCodec.__init__(self, Http1ServerConnection)
+
+    def serve(
+        self,
+        reactor: Reactor,
+        factory: StreamFactory,
+        options: ServerOptions,
+        info: ConnectionInfo,
+        connection: Connection,
+        data: bytes,
+    ) -> None:
+        server = Http1ServerConnection.__new__(Http1ServerConnection)
+        server.enter(reactor, factory, options, info, connection)
+        factory.connection_opened(server)
+        server.begin(data)
 
 
 def decode_settings(text: bytes) -> bytes | None:

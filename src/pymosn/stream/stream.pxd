@@ -73,5 +73,6 @@ cdef class StreamFactory(Reactive):
     cdef StreamReceiver new_stream(self, StreamSender sender, ConnectionInfo connection)
     cdef void protocol_error(self, ConnectionInfo connection, int status, str reason)
     cdef void flooded(self, ConnectionInfo connection, str flood)
+    cdef void connection_opened(self, object owner)
     cdef void connection_replaced(self, object owner, object successor)
     cdef void connection_closed(self, object owner, long read, long written)

@@ -299,6 +299,9 @@ class StreamFactory(Reactive):
     def flooded(self, connection: ConnectionInfo, flood: str) -> None:
         """The peer was cut off because it made us work without asking for anything."""
 
+    def connection_opened(self, owner: object) -> None:
+        """``owner``, which has ``drain`` and ``abort``, begins to serve a connection."""
+
     def connection_replaced(self, owner: object, successor: object) -> None:
         """A connection of this factory goes on with another protocol."""
 
