@@ -1,8 +1,9 @@
 cimport cython
 
 from pymosn.buffer cimport OutputQueue
-from pymosn.network.reactor cimport Reactive, Reactor, Source, Timer
+from pymosn.network.reactor cimport Reactor, Source
 from pymosn.network.secure cimport TlsLayer
+from pymosn.network.timers cimport Reactive, Timer
 
 cdef unsigned int _READ_EVENTS, _EDGE_EVENTS, _HANGUP, _BROKEN, _OUT, _ERROR
 cdef Py_ssize_t _READ_SIZE, _READ_AHEAD, _HIGH_WATER, _LOW_WATER

@@ -18,12 +18,11 @@ from pymosn.network.reactor import (
     EPOLLOUT,
     EPOLLRDHUP,
     READ_AHEAD,
-    Reactive,
     Reactor,
     Source,
-    Timer,
 )
 from pymosn.network.secure import DONE, WAITING, TlsLayer
+from pymosn.network.timers import Reactive, Timer
 
 READ_SIZE: Final = 65536
 READS_IN_A_ROW: Final = 8
@@ -528,6 +527,10 @@ class Connection(Source):
 
     def _shake(self, tls: TlsLayer) -> None:
         """Go on with the handshake."""
+        # It takes long.
+        self._reactor.let_go()
+        if self.closed:
+            return
         result = tls.handshake(self.fd)
         while result == _WAITING and tls.more:
             result = tls.handshake(self.fd)

@@ -1,6 +1,7 @@
 cimport cython
 
-from pymosn.network.reactor cimport Reactive, Reactor, Source, Timer
+from pymosn.network.reactor cimport Reactor, Source
+from pymosn.network.timers cimport Reactive, Timer
 
 cdef int _ACCEPTS_IN_A_ROW, _EAGAIN, _EMFILE, _ENFILE
 cdef unsigned int _EVENTS

@@ -4,7 +4,8 @@ import errno
 import logging
 from typing import Any, Final
 
-from pymosn.network.reactor import EPOLLIN, Reactive, Reactor, Source, Timer
+from pymosn.network.reactor import EPOLLIN, Reactor, Source
+from pymosn.network.timers import Reactive, Timer
 
 ACCEPTS_IN_A_ROW: Final = 64
 RETRY_SECONDS: Final = 0.1

@@ -2,19 +2,7 @@ cimport cython
 
 from pymosn.buffer cimport OutputQueue
 from pymosn.network.ring cimport SLOTS, Ring
-
-
-cdef class Reactive:
-    cdef void on_timer(self, Timer timer)
-    cdef void on_deferred(self)
-
-
-@cython.final
-cdef class Timer:
-    cdef Timer before
-    cdef Timer after
-    cdef Reactive target
-    cdef long deadline
+from pymosn.network.timers cimport Reactive, Timer, TimerWheel
 
 
 cdef class Source(Reactive):
@@ -38,7 +26,7 @@ cdef class Pipe:
 
 
 @cython.final
-cdef class Reactor:
+cdef class Reactor(TimerWheel):
     cdef int _epoll
     cdef void *_events
     cdef int _next_event, _event_count
@@ -47,16 +35,7 @@ cdef class Reactor:
     cdef list _sources
     cdef unsigned int _generation
     cdef readonly int open_sources
-    cdef readonly int armed_timers
     cdef public object on_error
-
-    # time
-    cdef public long now
-    cdef long _tick
-    cdef long _next_tick
-    cdef long _last_cascade
-    cdef list _wheel
-    cdef Timer _overflow
 
     # work for later in this turn
     cdef list _deferred
@@ -83,12 +62,11 @@ cdef class Reactor:
     cdef void remove(self, Source source)
     cdef void change(self, Source source, unsigned int events) noexcept
     cdef void close_source(self, Source source)
+    cdef void let_go(self)
     cdef int defer(self, Reactive target) except -1
     cdef bint has_event_for(self, Source source) noexcept
     cdef void flush_soon(self, Source source) noexcept
     cdef void flush_late(self, Source source) noexcept
-    cdef void arm(self, Timer timer, Reactive target, double seconds) noexcept
-    cdef void cancel(self, Timer timer) noexcept
 
     cdef bytes receive(self, int fd, Py_ssize_t limit, bint bulk)
     cdef bytes take_early(self, Source source)
@@ -107,11 +85,8 @@ cdef class Reactor:
     cdef void _send_together(self) noexcept
     cdef int _conclude(self) except -1
     cdef void _run_flushes(self)
+    cdef void _fire_timers(self)
     cdef void _run_deferred(self)
-    cdef void _run_timers(self)
-    cdef void _fire(self, Timer head)
-    cdef void _cascade(self)
-    cdef void _rescan(self)
     cdef int _wait_ms(self, double timeout)
     cdef void _report(self, object where)
 

@@ -1,4 +1,4 @@
-"""The worker's loop: epoll, the timer wheel and the system calls on sockets.
+"""The worker's loop: epoll, and the system calls on sockets; timers are in timers.pyx.
 
 C is spoken here because every request passes through four system calls and nothing may be added
 to them.  A ``Source`` is one descriptor; ``Connection`` (connection.py) and ``Listener``
@@ -9,7 +9,6 @@ to asyncio only when asyncio has something to do.
 Every read hands out an owned ``bytes``: nothing downstream can outlive a buffer.
 """
 
-cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
@@ -20,18 +19,12 @@ from libc.string cimport memcpy
 
 from pymosn.buffer cimport OutputQueue, Part
 from pymosn.network.ring cimport NOT_DONE, SLOT, SLOTS, Ring
+from pymosn.network.timers cimport Reactive, TimerWheel
 
 import os
 import sys
 import traceback
 
-
-cdef extern from "<time.h>" nogil:
-    struct timespec:
-        long tv_sec
-        long tv_nsec
-    int clock_gettime(int clock, timespec *ts)
-    int CLOCK_MONOTONIC
 
 cdef extern from "<sys/epoll.h>" nogil:
     ctypedef union epoll_data_t:
@@ -94,12 +87,10 @@ cdef extern from "<string.h>" nogil:
 cdef enum:
     BATCH = 512             # events taken from the kernel at once
     WORTH = 3               # so many reads or sends together are cheaper than one by one
+    PATIENCE_NS = 100000    # what is ready to be sent waits no longer for others
     SCRATCH = 65536         # the one hot receive buffer
     GATHER = 16384          # up to here small chunks are copied together for one send()
     VECTORS = 64
-    WHEEL = 2048            # slots
-    TICK_NS = 16000000      # 16 ms: timeouts are coarse
-    NEVER = 0x7fffffffffffffff
     SOCKADDR = 128
     KEEPALIVE_SECONDS = 15  # of silence before a probe, and between probes: as Go does for MOSN
 
@@ -112,28 +103,6 @@ EPOLLERR = 0x008
 EPOLLHUP = 0x010
 EPOLLRDHUP = 0x2000
 EPOLLET = 0x80000000
-
-
-cdef long monotonic() noexcept nogil:
-    cdef timespec ts
-    clock_gettime(CLOCK_MONOTONIC, &ts)
-    return ts.tv_sec * 1000000000 + ts.tv_nsec
-
-
-cdef class Reactive:
-    """Anything that the reactor may call back: when a timer fires, or later in the same turn."""
-
-    cdef void on_timer(self, Timer timer):
-        pass
-
-    cdef void on_deferred(self):
-        pass
-
-
-@cython.final
-@cython.freelist(256)
-cdef class Timer:
-    """A node of the timer wheel.  It holds its target, and the wheel it, only while it is armed."""
 
 
 cdef class Source(Reactive):
@@ -177,22 +146,7 @@ cdef class PythonSource(Source):
         self.reactor._python_ready.append(self)
 
 
-cdef class Callback(Reactive):
-    """A Python callable on a timer (``Reactor.call_later``)."""
-
-    cdef Reactor _reactor
-    cdef Timer _timer
-    cdef object _call
-
-    def cancel(self):
-        """Do not call it any more."""
-        self._reactor.cancel(self._timer)
-
-    cdef void on_timer(self, Timer timer):
-        self._call()
-
-
-cdef class Reactor:
+cdef class Reactor(TimerWheel):
     """One epoll set with its timers.  One thread; a worker has exactly one."""
 
     def __cinit__(self):
@@ -210,12 +164,7 @@ cdef class Reactor:
         if self._epoll < 0:
             raise OSError(errno, os.strerror(errno))
         self._sources = [None] * 64
-        self.now = monotonic()
-        self._tick = self.now // TICK_NS
-        self._next_tick = NEVER
-        self._last_cascade = self._tick
-        self._wheel = [_sentinel() for _ in range(WHEEL)]
-        self._overflow = _sentinel()
+        TimerWheel.__init__(self)
         self._deferred = []
         self._python_ready = []
         self.spare_pipes = []
@@ -236,10 +185,7 @@ cdef class Reactor:
             c_close(self._epoll)
             self._epoll = -1
         self._sources = []
-        for head in self._wheel:
-            _empty(<Timer>head)
-        _empty(self._overflow)
-        self._wheel = []
+        self.forget_timers()
         self._deferred = []
         self._sending = []
         self._ring = None
@@ -291,6 +237,12 @@ cdef class Reactor:
             self.open_sources -= 1
         self.close_fd(fd)
 
+    cdef void let_go(self):
+        """Have what is ready sent now: something follows that takes long.  Handlers are called."""
+        cdef Source acting = self._acting
+        self._run_flushes()
+        self._acting = acting
+
     cdef int defer(self, Reactive target) except -1:
         """Call ``target.on_deferred()`` at the end of this turn."""
         self._deferred.append(target)
@@ -328,131 +280,13 @@ cdef class Reactor:
                 self._last_late.next_flush = source
             self._last_late = source
 
-    # -- timers ----------------------------------------------------------------------------
-
-    cdef void arm(self, Timer timer, Reactive target, double seconds) noexcept:
-        """(Re)start ``timer``: ``target.on_timer(timer)`` in ``seconds`` or up to 32 ms later."""
-        cdef Timer head
-        cdef long ticks
-        if timer.target is not None:
-            _unlink(timer)
-        else:
-            self.armed_timers += 1
-        timer.target = target
-        ticks = <long>(seconds * (1e9 / TICK_NS)) + 2
-        # Not from _tick: while events are dispatched, that is still the turn before's.
-        timer.deadline = self.now // TICK_NS + ticks
-        if ticks < WHEEL:
-            head = <Timer>PyList_GET_ITEM(self._wheel, timer.deadline & (WHEEL - 1))
-            if timer.deadline < self._next_tick:
-                self._next_tick = timer.deadline
-        else:
-            head = self._overflow
-        timer.before = head.before
-        timer.after = head
-        head.before.after = timer
-        head.before = timer
-
-    cdef void cancel(self, Timer timer) noexcept:
-        """Stop ``timer``; does nothing when it is not armed."""
-        if timer.target is not None:
-            timer.target = None
-            _unlink(timer)
-            self.armed_timers -= 1
-
-    def call_later(self, double seconds, call):
-        """Call ``call()`` once in ``seconds`` (give or take 32 ms); returns a handle with
-        ``cancel``."""
-        cdef Callback callback = Callback()
-        callback._reactor = self
-        callback._timer = Timer()
-        callback._call = call
-        self.arm(callback._timer, callback, seconds)
-        return callback
-
-    cdef void _run_timers(self):
-        cdef long now = self.now // TICK_NS
-        cdef long tick
-        if now - self._last_cascade >= WHEEL // 2:
-            self._cascade()
-            self._last_cascade = now
-        if now >= self._next_tick:
-            tick = self._next_tick
-            if now - tick >= WHEEL:
-                tick = now - WHEEL + 1
-            while tick <= now:
-                self._tick = tick
-                self._fire(<Timer>PyList_GET_ITEM(self._wheel, tick & (WHEEL - 1)))
-                tick += 1
-            self._tick = now
-            self._rescan()
-        self._tick = now
-
-    cdef void _fire(self, Timer head):
-        cdef Timer timer = head.after
-        cdef Timer following
-        cdef Reactive target
-        while timer is not head:
-            following = timer.after
-            if timer.deadline <= self._tick:
-                target = timer.target
-                self.cancel(timer)
-                try:
-                    target.on_timer(timer)
-                except Exception:
-                    self._report(target)
-                # The callback may have unlinked the next one: start over.
-                following = head.after
-            timer = following
-
-    cdef void _cascade(self):
-        """Move timers that have come within a revolution from the overflow list to the wheel."""
-        cdef long now = self.now // TICK_NS
-        cdef Timer timer = self._overflow.after
-        cdef Timer following, head
-        while timer is not self._overflow:
-            following = timer.after
-            if timer.deadline - now < WHEEL:
-                _unlink(timer)
-                if timer.deadline <= now:
-                    timer.deadline = now + 1
-                head = <Timer>PyList_GET_ITEM(self._wheel, timer.deadline & (WHEEL - 1))
-                timer.before = head.before
-                timer.after = head
-                head.before.after = timer
-                head.before = timer
-                if timer.deadline < self._next_tick:
-                    self._next_tick = timer.deadline
-            timer = following
-
-    cdef void _rescan(self):
-        """Find the next slot that holds a timer."""
-        cdef long tick = self._tick + 1
-        cdef Timer head
-        cdef int step
-        self._next_tick = NEVER
-        for step in range(WHEEL):
-            head = <Timer>PyList_GET_ITEM(self._wheel, (tick + step) & (WHEEL - 1))
-            if head.after is not head:
-                self._next_tick = tick + step
-                return
-
     cdef int _wait_ms(self, double timeout):
         """Return how long epoll may wait: the nearest timer, at most ``timeout`` seconds."""
-        cdef long until = self._next_tick
-        cdef long cascade = self._last_cascade + WHEEL // 2
         cdef long wait
-        if self._overflow.after is not self._overflow and cascade < until:
-            until = cascade
         if PyList_GET_SIZE(self._deferred) or self._first_flush is not None \
                 or self._first_late is not None:
             return 0
-        if until == NEVER:
-            wait = -1
-        else:
-            wait = (until * TICK_NS - self.now) // 1000000 + 1
-            if wait < 0:
-                wait = 0
+        wait = self.until_next()
         if timeout >= 0 and (wait < 0 or timeout * 1000 < wait):
             wait = <long>(timeout * 1000 + 0.999)
         return <int>min(wait, 3600000)
@@ -462,14 +296,13 @@ cdef class Reactor:
     cdef int turn(self, int timeout_ms) except -1:
         """Wait for events, dispatch them, run timers and deferred work."""
         cdef epoll_event *events = <epoll_event *>self._events
-        cdef int count, index
-        cdef Source source = None
+        cdef int count
         if timeout_ms == 0:
             count = epoll_wait(self._epoll, events, BATCH, 0)
         else:
             with nogil:
                 count = epoll_wait(self._epoll, events, BATCH, timeout_ms)
-        self.now = monotonic()
+        self.now = self.clock()
         self.turns += 1
         if count < 0:
             if errno != EINTR:
@@ -484,8 +317,9 @@ cdef class Reactor:
                 self._dispatch()
             except Exception:
                 self._report(self._acting)
-            self._run_flushes()
-        self._run_timers()
+                self._run_flushes()
+        if self.has_due():
+            self._fire_timers()
         if PyList_GET_SIZE(self._deferred):
             self._run_deferred()
         while self._first_flush is not None or self._first_late is not None:
@@ -499,9 +333,10 @@ cdef class Reactor:
         return count
 
     cdef int _dispatch(self) except -1:
-        """Handle the next few events: so few that what they send need not wait long."""
+        """Handle the next few events, and together send what comes of it."""
         cdef epoll_event *events = <epoll_event *>self._events
         cdef int stop = min(self._event_count, self._next_event + SLOTS), index
+        cdef long until = self.clock() + PATIENCE_NS
         cdef Source source
         if stop - self._next_event >= WORTH and self._ring is not None:
             self._read_ahead(stop)
@@ -512,7 +347,10 @@ cdef class Reactor:
             if source is not None:
                 self._acting = source
                 source.on_events(events[index].events)
-        return 0
+                if self._first_flush is not None and self.clock() > until:
+                    self._flush_pending()
+                    until = self.clock() + PATIENCE_NS
+        return self._flush_pending()
 
     cdef int _read_ahead(self, int stop) except -1:
         """Receive for all events before ``stop`` that tell of data and nothing else."""
@@ -641,6 +479,14 @@ cdef class Reactor:
                 self._flush_pending()
             except Exception:
                 self._report(self._acting)
+
+    cdef void _fire_timers(self):
+        while True:
+            try:
+                self.run_timers()
+                return
+            except Exception:
+                self._report(self.firing)
 
     cdef void _run_deferred(self):
         cdef list work = self._deferred
@@ -965,27 +811,3 @@ cdef void _gather(OutputQueue queue, unsigned char *into) noexcept:
     for index in range(queue.count):
         memcpy(into, parts[index].start, parts[index].size)
         into += parts[index].size
-
-
-cdef Timer _sentinel():
-    cdef Timer timer = Timer()
-    timer.before = timer
-    timer.after = timer
-    return timer
-
-
-cdef void _unlink(Timer timer) noexcept:
-    timer.before.after = timer.after
-    timer.after.before = timer.before
-    timer.before = None
-    timer.after = None
-
-
-cdef void _empty(Timer head):
-    cdef Timer timer
-    while head.after is not head:
-        timer = head.after
-        timer.target = None
-        _unlink(timer)
-    head.before = None
-    head.after = None

@@ -1,6 +1,7 @@
 cimport cython
 
-from pymosn.network.reactor cimport Reactive, Reactor, Timer
+from pymosn.network.reactor cimport Reactor
+from pymosn.network.timers cimport Reactive, Timer
 from pymosn.stream.format cimport Format
 from pymosn.stream.stream cimport Stream
 from pymosn.stream.variables cimport Variable

@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from pymosn.network.reactor import Reactive, Reactor, Timer
+from pymosn.network.reactor import Reactor
+from pymosn.network.timers import Reactive, Timer
 from pymosn.observe.syslog import INFO, Syslog, is_syslog
 from pymosn.stream.format import Format
 from pymosn.stream.stream import Stream

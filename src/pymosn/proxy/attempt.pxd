@@ -1,6 +1,6 @@
 from pymosn.message cimport Head, ResponseHead
 from pymosn.network.connection cimport Connection
-from pymosn.network.reactor cimport Timer
+from pymosn.network.timers cimport Timer
 from pymosn.proxy.downstream cimport ProxyStream
 from pymosn.stream.pool cimport ConnectionPool, PoolWaiter, UpstreamSender
 from pymosn.stream.stream cimport ConnectionInfo

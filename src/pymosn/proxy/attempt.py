@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pymosn.message import Head, ResponseHead
 from pymosn.network.connection import Connection
-from pymosn.network.reactor import Timer
+from pymosn.network.timers import Timer
 from pymosn.stream.pool import ConnectionPool, PoolWaiter, UpstreamSender
 from pymosn.stream.stream import (
     TRY_TIMEOUT,

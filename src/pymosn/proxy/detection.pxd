@@ -1,7 +1,7 @@
 cimport cython
 
 from pymosn.network.connection cimport Connection, Handler
-from pymosn.network.reactor cimport Timer
+from pymosn.network.timers cimport Timer
 from pymosn.proxy.accept cimport HttpAcceptor, ServingAcceptor
 from pymosn.stream.stream cimport ConnectionInfo
 

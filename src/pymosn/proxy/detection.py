@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pymosn.network.address import ip_text
 from pymosn.network.connection import Connection, Handler
-from pymosn.network.reactor import Timer
+from pymosn.network.timers import Timer
 from pymosn.protocol.detect import MORE, UNKNOWN, detect
 from pymosn.stream.stream import ConnectionInfo
 

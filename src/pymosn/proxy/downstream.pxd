@@ -2,7 +2,8 @@ cimport cython
 
 from pymosn.message cimport Head, RequestHead, ResponseHead, is_idempotent
 from pymosn.network.connection cimport Connection
-from pymosn.network.reactor cimport Reactor, Timer
+from pymosn.network.reactor cimport Reactor
+from pymosn.network.timers cimport Timer
 from pymosn.protocol.grpc cimport is_grpc
 from pymosn.proxy.attempt cimport Attempt
 from pymosn.proxy.conversion cimport Conversion

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pymosn.message import Head, RequestHead, ResponseHead, is_idempotent
 from pymosn.network.connection import Connection
-from pymosn.network.reactor import Reactor, Timer
+from pymosn.network.reactor import Reactor
+from pymosn.network.timers import Timer
 from pymosn.protocol.grpc import is_grpc
 from pymosn.protocol.http1_writer import reason as reason_phrase
 from pymosn.proxy.attempt import Attempt

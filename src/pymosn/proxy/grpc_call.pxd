@@ -1,7 +1,7 @@
 cimport cython
 
 from pymosn.message cimport Head, RequestHead, ResponseHead
-from pymosn.network.reactor cimport Reactive, Timer
+from pymosn.network.timers cimport Reactive, Timer
 from pymosn.protocol.grpc cimport (
     escape_message, is_grpc, read_milliseconds, read_status, read_timeout, status_of_http,
     write_timeout)

@@ -8,7 +8,7 @@ protocol/grpc.py, the counters of methods in proxy/methods.py.
 from typing import TYPE_CHECKING, Final
 
 from pymosn.message import Head, RequestHead, ResponseHead
-from pymosn.network.reactor import Reactive, Timer
+from pymosn.network.timers import Reactive, Timer
 from pymosn.protocol.grpc import (
     CANCELLED,
     escape_message,

@@ -1,7 +1,8 @@
 cimport cython
 
 from pymosn.message cimport Head, RequestHead, ResponseHead
-from pymosn.network.reactor cimport Reactor, Timer
+from pymosn.network.reactor cimport Reactor
+from pymosn.network.timers cimport Timer
 from pymosn.proxy.downstream cimport ProxyStream
 from pymosn.proxy.request_body cimport RequestBody
 from pymosn.stream.pool cimport ConnectionPool, Limits, PoolWaiter, UpstreamSender

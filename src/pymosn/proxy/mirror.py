@@ -8,7 +8,8 @@ on a copy lives by itself.
 from typing import TYPE_CHECKING
 
 from pymosn.message import Head, RequestHead, ResponseHead
-from pymosn.network.reactor import Reactor, Timer
+from pymosn.network.reactor import Reactor
+from pymosn.network.timers import Timer
 from pymosn.stream.pool import READY, WAITING, ConnectionPool, PoolWaiter, UpstreamSender
 from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost

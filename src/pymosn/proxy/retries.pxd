@@ -1,7 +1,7 @@
 cimport cython
 
 from pymosn.message cimport is_idempotent
-from pymosn.network.reactor cimport Reactive, Timer
+from pymosn.network.timers cimport Reactive, Timer
 from pymosn.proxy.downstream cimport ProxyStream
 from pymosn.router.action cimport RouteEntry
 from pymosn.stream.pool cimport Limits

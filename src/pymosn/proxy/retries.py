@@ -7,7 +7,7 @@ What a route allows is its ``RetryPolicy`` (router/retry.py).
 from typing import TYPE_CHECKING
 
 from pymosn.message import is_idempotent
-from pymosn.network.reactor import Reactive, Timer
+from pymosn.network.timers import Reactive, Timer
 from pymosn.proxy.phases import UPSTREAM
 from pymosn.stream.stream import (
     CONNECT_FAILED,

@@ -1,9 +1,10 @@
 cimport cython
 
 from pymosn.network.connection cimport Connection, Handler
-from pymosn.network.reactor cimport Reactive, Reactor, Timer
+from pymosn.network.reactor cimport Reactor
 from pymosn.network.secure cimport TlsFactory
 from pymosn.network.splice cimport Splice
+from pymosn.network.timers cimport Reactive, Timer
 from pymosn.proxy.accept cimport ServingAcceptor
 from pymosn.stream.pool cimport ConnectionPool, Limits, PoolOptions
 from pymosn.stream.stream cimport ConnectionInfo, Stream

@@ -8,9 +8,10 @@ upstream is connected.  A half-close is passed on as one, an error as a reset.
 from typing import Any, Final
 
 from pymosn.network.connection import READ_SIZE, Connection, Handler
-from pymosn.network.reactor import Reactive, Reactor, Timer
+from pymosn.network.reactor import Reactor
 from pymosn.network.secure import TlsFactory
 from pymosn.network.splice import Splice
+from pymosn.network.timers import Reactive, Timer
 from pymosn.observe.accesslog import AccessLog
 from pymosn.proxy.accept import ConnectionIds, ServingAcceptor
 from pymosn.proxy.tcp_routes import TcpRoutes

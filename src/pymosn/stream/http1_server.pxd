@@ -2,8 +2,9 @@ cimport cython
 
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
-from pymosn.network.reactor cimport Reactive, Reactor, Timer
+from pymosn.network.reactor cimport Reactor
 from pymosn.network.splice cimport Splice
+from pymosn.network.timers cimport Reactive, Timer
 from pymosn.protocol.http1 cimport MessageReader
 from pymosn.protocol.http1_writer cimport write_data, write_end, write_response
 from pymosn.stream.options cimport ServerOptions

@@ -11,8 +11,9 @@ from typing import Final
 
 from pymosn.message import Head, ResponseHead
 from pymosn.network.connection import READ_SIZE, Connection
-from pymosn.network.reactor import Reactor, Timer
+from pymosn.network.reactor import Reactor
 from pymosn.network.splice import WORTH_BYTES, Splice
+from pymosn.network.timers import Timer
 from pymosn.protocol.http1 import DATA, END, HEAD, NEED_DATA, MessageReader
 from pymosn.protocol.http1_writer import reason, write_data, write_end, write_response
 from pymosn.stream.options import ServerOptions

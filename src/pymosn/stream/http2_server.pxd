@@ -2,7 +2,8 @@ cimport cython
 
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
-from pymosn.network.reactor cimport Reactor, Timer
+from pymosn.network.reactor cimport Reactor
+from pymosn.network.timers cimport Timer
 from pymosn.protocol.grpc cimport is_grpc
 from pymosn.protocol.http2.connection cimport Http2Connection
 from pymosn.protocol.http2.stream cimport Http2Stream

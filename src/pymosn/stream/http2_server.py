@@ -11,7 +11,8 @@ from typing import Final
 
 from pymosn.message import Head, RequestHead, ResponseHead
 from pymosn.network.connection import Connection, Handler
-from pymosn.network.reactor import Reactor, Timer
+from pymosn.network.reactor import Reactor
+from pymosn.network.timers import Timer
 from pymosn.protocol.grpc import is_grpc
 from pymosn.protocol.http2.connection import (
     DATA,

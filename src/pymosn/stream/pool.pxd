@@ -2,8 +2,9 @@ cimport cython
 
 from pymosn.message cimport RequestHead
 from pymosn.network.connection cimport Connection, Handler
-from pymosn.network.reactor cimport Reactive, Reactor, Timer
+from pymosn.network.reactor cimport Reactor
 from pymosn.network.secure cimport TlsFactory, TlsLayer
+from pymosn.network.timers cimport Reactive, Timer
 from pymosn.observe.metrics cimport UpstreamStats
 from pymosn.protocol.http2.options cimport Http2Options
 from pymosn.stream.options cimport RpcClientOptions

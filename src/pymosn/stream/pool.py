@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from pymosn.message import RequestHead
 from pymosn.network.connection import Connection, Handler
-from pymosn.network.reactor import Reactive, Reactor, Timer
+from pymosn.network.reactor import Reactor
 from pymosn.network.secure import TlsFactory
+from pymosn.network.timers import Reactive, Timer
 from pymosn.observe.metrics import UpstreamStats
 from pymosn.protocol.http2.options import Http2Options
 from pymosn.stream.options import RpcClientOptions

@@ -2,8 +2,8 @@ cimport cython
 
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
-from pymosn.network.reactor cimport Reactive
 from pymosn.network.secure cimport TlsLayer
+from pymosn.network.timers cimport Reactive
 
 
 cdef class StreamReceiver(Reactive):

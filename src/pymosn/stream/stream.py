@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from pymosn.message import Head, RequestHead, ResponseHead
 from pymosn.network.connection import Connection, Handler
-from pymosn.network.reactor import Reactive
 from pymosn.network.secure import TlsLayer
+from pymosn.network.timers import Reactive
 
 # Why an exchange, or one attempt of it, ended early.
 DOWNSTREAM_CLOSED: Final = 1

@@ -2,7 +2,8 @@ cimport cython
 
 from pymosn.message cimport Head, RequestHead, ResponseHead
 from pymosn.network.connection cimport Connection
-from pymosn.network.reactor cimport Reactor, Timer
+from pymosn.network.reactor cimport Reactor
+from pymosn.network.timers cimport Timer
 from pymosn.observe.metrics cimport UpstreamStats
 from pymosn.protocol.xprotocol.frame cimport (
     Codec,

@@ -13,8 +13,9 @@ from typing import Final
 
 from pymosn.message import CONNECTION_FIELDS, Head, RequestHead, ResponseHead, check_field
 from pymosn.network.connection import Connection
-from pymosn.network.reactor import Reactor, Timer
+from pymosn.network.reactor import Reactor
 from pymosn.network.secure import TlsFactory
+from pymosn.network.timers import Timer
 from pymosn.observe.metrics import UpstreamStats
 from pymosn.protocol.xprotocol.frame import (
     BINDING,

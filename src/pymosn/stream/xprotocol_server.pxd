@@ -2,7 +2,8 @@ cimport cython
 
 from pymosn.message cimport Head, ResponseHead
 from pymosn.network.connection cimport Connection, Handler
-from pymosn.network.reactor cimport Reactor, Timer
+from pymosn.network.reactor cimport Reactor
+from pymosn.network.timers cimport Timer
 from pymosn.protocol.xprotocol.frame cimport Codec, RpcProtocol, RpcRequest
 from pymosn.stream.options cimport ServerOptions
 from pymosn.stream.pool cimport PooledConnection

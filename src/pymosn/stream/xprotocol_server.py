@@ -11,7 +11,8 @@ from typing import Final
 
 from pymosn.message import Head, ResponseHead
 from pymosn.network.connection import Connection, Handler
-from pymosn.network.reactor import Reactor, Timer
+from pymosn.network.reactor import Reactor
+from pymosn.network.timers import Timer
 from pymosn.protocol.xprotocol.frame import (
     BAD_REQUEST,
     ERROR,
