@@ -97,12 +97,15 @@ cdef class TlsSession(TlsLayer):
     cdef Py_ssize_t _unreported
     cdef bytes _early
     cdef int _failure
-    cdef bint _server, _started, _inspect, _peer_ended
+    cdef bint _server, _started, _inspect, _peer_ended, _holds
 
     cdef void _attach(self, TlsBuffers buffers, TlsFactory factory, TlsContext context)
     cdef void _enter(self, Py_ssize_t left) noexcept
     cdef int _begin(self, int fd) except? -1
     cdef int _established(self, int fd) except? -1
+    cdef bint _hold_ticket(self, int fd) noexcept
+    cdef void _release(self) noexcept
+    cdef void _forget_pending(self) noexcept
     cdef bytes _decrypt(self, int fd, bint bulk)
     cdef Py_ssize_t _encrypt(self, OutputQueue queue) except? -1
     cdef int _transmit(self, int fd) except? -1

@@ -298,6 +298,7 @@ cdef enum:
     DIRECT = 8192               # pieces from here on are encrypted where they are
     FLUSH_BYTES = 65536         # plaintext that is encrypted for one send
     OUTPUT_BYTES = 81920
+    MOST_HELD = 16384           # of tickets, that wait for the first reply
     MOST_PENDING = 1 << 20      # a peer that makes us answer and does not read gets no more
     TICKET_KEY = 80             # name 16, AES 32, HMAC 32
     TICKET_KEYS = 4
@@ -993,13 +994,43 @@ cdef class TlsSession(TlsLayer):
                 if ours == self.alpn:
                     self.alpn = ours  # thousands of connections share it
         self._stats.handshake_done(SSL_session_reused(self._ssl))
-        # At once: a client whose kernel waits for an acknowledgement sends nothing before it.
-        sent = self._transmit(fd)
-        if sent < 0:
-            return sent
+        if not self._hold_ticket(fd):
+            sent = self._transmit(fd)
+            if sent < 0:
+                return sent
         if self._buffers.wire.left:
             self._early = self._decrypt(fd, False)
+        if self._holds and self._early is None:
+            self._holds = False
+            sent = self.push(fd)
+            if sent < 0:
+                return sent
         return _DONE
+
+    cdef bint _hold_ticket(self, int fd) noexcept:
+        """Keep the session ticket for the first reply, if the request is there already; else it
+        leaves now, since a client whose kernel waits for an acknowledgement sends nothing before.
+
+        Only of TLS 1.3: in earlier versions what we have to say ends the handshake.
+        """
+        cdef Wire *wire = &self._buffers.wire
+        cdef Py_ssize_t count
+        if not self._server or not 0 < wire.used <= MOST_HELD or self._pending_size:
+            return False
+        if SSL_version(self._ssl) != TLS1_3_VERSION:
+            return False
+        if wire.left == 0:
+            count = self._buffers.reactor.fill_scratch(fd)
+            if count <= 0:
+                return False
+            self.more = count == SCRATCH
+            wire.input = self._buffers.reactor._scratch
+            wire.left = count
+        if self._save(wire.output, wire.used) < 0:
+            return False
+        wire.used = 0
+        self._holds = True
+        return True
 
     cdef void report(self, bytes peer):
         self._stats.handshake_failed()
@@ -1092,7 +1123,7 @@ cdef class TlsSession(TlsLayer):
     cdef Py_ssize_t send(self, int fd, OutputQueue queue, bint final) except? -1:
         cdef Py_ssize_t taken
         cdef int sent
-        if self._pending_size:
+        if self._pending_size and not self._holds:
             sent = self.push(fd)
             if sent <= 0:
                 return sent
@@ -1101,6 +1132,8 @@ cdef class TlsSession(TlsLayer):
                 self._unreported = 0
                 return taken
         self._enter(0)
+        if self._holds:
+            self._release()
         taken = self._encrypt(queue)
         if taken < 0:
             return taken
@@ -1150,9 +1183,22 @@ cdef class TlsSession(TlsLayer):
         self._note_error()
         return -EPROTO
 
+    cdef void _release(self) noexcept:
+        """Put the ticket in front of what OpenSSL is about to write."""
+        memcpy(self._buffers.wire.output, self._pending, self._pending_size)
+        self._buffers.wire.used = self._pending_size
+        self._holds = False
+        self._forget_pending()
+
+    cdef void _forget_pending(self) noexcept:
+        free(self._pending)
+        self._pending = NULL
+        self._pending_size = 0
+        self._pending_sent = 0
+
     cdef int push(self, int fd) except? -1:
         cdef Py_ssize_t count
-        if self._pending_size == 0:
+        if self._pending_size == 0 or self._holds:
             return 1
         count = self._buffers.reactor.send_memory(
             fd, self._pending + self._pending_sent, self._pending_size - self._pending_sent)
@@ -1161,10 +1207,7 @@ cdef class TlsSession(TlsLayer):
         self._pending_sent += <size_t>count
         if self._pending_sent < self._pending_size:
             return 0
-        free(self._pending)
-        self._pending = NULL
-        self._pending_size = 0
-        self._pending_sent = 0
+        self._forget_pending()
         return 1
 
     cdef int _transmit(self, int fd) except? -1:
@@ -1176,6 +1219,7 @@ cdef class TlsSession(TlsLayer):
         used = wire.used
         wire.used = 0
         if self._pending_size:
+            self._holds = False
             return self._save(wire.output, used) if used else 0
         if used == 0:
             return 1
@@ -1201,6 +1245,8 @@ cdef class TlsSession(TlsLayer):
     cdef void end(self, int fd):
         if not self.shaking and not self._failure and not SSL_get_shutdown(self._ssl) & SSL_SENT_SHUTDOWN:
             self._enter(0)
+            if self._holds:
+                self._release()
             SSL_shutdown(self._ssl)
             self._transmit(fd)
 

@@ -2,6 +2,8 @@
 
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,9 +41,7 @@ def version(name: str) -> ssl.TLSVersion:
 
 def served(ours: Ours, authority: Authority, client: ssl.SSLContext, **settings: object) -> Wire:
     """Return a wire on which Python is the client, after the handshake."""
-    wire = Wire(
-        ours.server(authority.context(NAME, **settings)).session(), client, name=NAME
-    )
+    wire = Wire(ours.server(authority.context(NAME, **settings)).session(), client, name=NAME)
     assert wire.shake() == DONE, wire.layer.error
     return wire
 
@@ -602,6 +602,60 @@ def test_a_ticket_leaves_at_once(ours: Ours, authority: Authority) -> None:
         assert wire.received.pending > 0
         assert wire.read() == b""
         assert wire.peer.session.has_ticket
+
+
+@contextmanager
+def asked_at_once(ours: Ours, authority: Authority, request: bytes) -> Iterator[Wire]:
+    """Yield a wire whose client sent its request right behind the end of the handshake."""
+    server = ours.server(authority.context(NAME))
+    with Wire(server.session(), authority.client(), name=NAME) as wire:
+        with pytest.raises(ssl.SSLWantReadError):
+            wire.peer.do_handshake()
+        wire.pass_on()
+        assert wire.layer.step(wire.fd) == 0
+        wire.take()
+        wire.peer.do_handshake()
+        wire.peer.write(request)
+        wire.pass_on()
+        assert wire.layer.step(wire.fd) == DONE
+        yield wire
+
+
+def test_a_ticket_waits_for_the_reply_to_a_request_that_is_there(
+    ours: Ours, authority: Authority
+) -> None:
+    with asked_at_once(ours, authority, b"request") as wire:
+        wire.take()
+        assert wire.received.pending == 0
+        assert wire.layer.read(wire.fd) == b"request"
+        assert wire.layer.write(wire.fd, [b"reply"]) == 5
+        assert wire.read() == b"reply"
+        assert wire.peer.session.has_ticket
+
+
+def test_a_ticket_comes_before_the_end(ours: Ours, authority: Authority) -> None:
+    with asked_at_once(ours, authority, b"request") as wire:
+        wire.layer.close(wire.fd)
+        assert wire.read() == b""
+        assert wire.peer.session.has_ticket
+
+
+def test_a_ticket_does_not_wait_for_a_part_of_a_record(ours: Ours, authority: Authority) -> None:
+    server = ours.server(authority.context(NAME))
+    with Wire(server.session(), authority.client(), name=NAME) as wire:
+        with pytest.raises(ssl.SSLWantReadError):
+            wire.peer.do_handshake()
+        wire.pass_on()
+        assert wire.layer.step(wire.fd) == 0
+        wire.take()
+        wire.peer.do_handshake()
+        wire.peer.write(b"request")
+        wire.pass_on(wire.sending.pending - 3)
+        assert wire.layer.step(wire.fd) == DONE
+        wire.take()
+        assert wire.received.pending > 0
+        wire.pass_on()
+        assert wire.layer.read(wire.fd) == b"request"
 
 
 def test_forgotten_ticket_keys(ours: Ours, authority: Authority) -> None:
