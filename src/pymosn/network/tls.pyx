@@ -1127,10 +1127,11 @@ cdef class TlsSession(TlsLayer):
             sent = self.push(fd)
             if sent <= 0:
                 return sent
-            if self._unreported:
-                taken = self._unreported
-                self._unreported = 0
-                return taken
+        if self._unreported:
+            # The last of it may have left without us: with a push after a read.
+            taken = self._unreported
+            self._unreported = 0
+            return taken
         self._enter(0)
         if self._holds:
             self._release()
@@ -1317,6 +1318,10 @@ cdef class TlsSession(TlsLayer):
         for piece in pieces:
             queue.add(piece)
         return self.send(fd, queue, final)
+
+    def push_on(self, int fd):
+        """``push`` for Python."""
+        return self.push(fd)
 
     def close(self, int fd):
         """``end`` for Python."""

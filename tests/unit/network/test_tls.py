@@ -142,6 +142,23 @@ def test_a_full_socket_takes_the_rest_later(ours: Ours, authority: Authority) ->
         assert received == data * (len(received) // len(data))
 
 
+def test_what_left_with_a_push_is_not_sent_twice(ours: Ours, authority: Authority) -> None:
+    """A connection pushes after a read, too: the writer hears of it with the next write."""
+    data = b"0123456789abcdef" * 4096
+    with served(ours, authority, authority.client()) as wire:
+        wire.read()
+        reported = 0
+        while count := wire.layer.write(wire.fd, [data]):
+            reported += count
+        received = b""
+        while wire.layer.push_on(wire.fd) == 0:
+            received += wire.read()
+        assert wire.layer.write(wire.fd, [data]) == len(data)
+        while piece := wire.read():
+            received += piece
+        assert received == data * (reported // len(data) + 1)
+
+
 def test_much_at_once_arrives_in_one_piece_a_read(ours: Ours, authority: Authority) -> None:
     data = bytes(range(256)) * 240
     with served(ours, authority, authority.client()) as wire:
