@@ -121,25 +121,51 @@ def check(data: bytes) -> None:
         # In pieces, windows are given back in other portions, and an answer may be out before a
         # late frame comes for its stream, which then is closed and not half closed.
         if not mode & TIGHT and not (_met_closed(whole[0]) or _met_closed(again[0])):
-            one, other = joined(whole[0]), joined(again[0])
-            upto = min(_before_late_reset(one), _before_late_reset(other))
-            assert one[:upto] == other[:upto], (whole[0], again[0])
+            assert _mean_the_same(joined(whole[0]), joined(again[0])), (whole[0], again[0])
 
 
-def _before_late_reset(events: list[tuple[Any, ...]]) -> int:
-    """Return how many events come before a stream whose message was whole is reset.
+def _mean_the_same(one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> bool:
+    """Say whether these events differ only by when our answer was out.
 
-    Our answer may be out before what resets it comes.  Then there is no stream any more, and a late
-    RST_STREAM is nothing, but a malformed PRIORITY the connection's error.
+    A stream whose message was whole may be over then, when what resets it comes: RST_STREAM is
+    nothing any more, a malformed PRIORITY the connection's error.
     """
+    told, late = _without_late_resets(one)
+    told_too, late_too = _without_late_resets(other)
+    return (
+        told == told_too
+        or _ends_by_late_reset(told, told_too, late_too)
+        or _ends_by_late_reset(told_too, told, late)
+    )
+
+
+def _ends_by_late_reset(
+    told: list[tuple[Any, ...]], other: list[tuple[Any, ...]], late: dict[int, set[int]]
+) -> bool:
+    """Say whether ``told`` ends with an error that was a late reset to the ``other`` one."""
+    if not told or told[-1][0] != "error":
+        return False
+    before = told[:-1]
+    return other[: len(before)] == before and told[-1][1] in late.get(len(before), ())
+
+
+def _without_late_resets(
+    events: list[tuple[Any, ...]],
+) -> tuple[list[tuple[Any, ...]], dict[int, set[int]]]:
+    """Return the events but resets of streams whose message was whole; of those, behind how many
+    events they came, and their codes."""
     ended = set()
-    for count, event in enumerate(events):
+    told: list[tuple[Any, ...]] = []
+    late: dict[int, set[int]] = {}
+    for event in events:
         name = event[0]
         if name == "trailers" or (name in ("headers", "data") and event[3]):
             ended.add(event[1])
         if name == "reset" and event[1] in ended:
-            return count
-    return len(events) + 1
+            late.setdefault(len(told), set()).add(event[2])
+        else:
+            told.append(event)
+    return told, late
 
 
 def _met_closed(events: list[tuple[Any, ...]]) -> bool:
