@@ -27,7 +27,7 @@ cdef class Ring:
     cdef bint open(self) noexcept
     cdef void add_receive(self, int fd) noexcept
     cdef void add_send(self, int fd, const void *data, Py_ssize_t size) noexcept
-    cdef int run(self) noexcept
+    cdef void run(self) noexcept
 
     cdef void _add(self, int opcode, int fd, const void *data, Py_ssize_t size) noexcept
     cdef int _enter(self, unsigned int submit, unsigned int wait) noexcept

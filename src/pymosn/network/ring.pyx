@@ -98,9 +98,9 @@ cdef class Ring:
         """Send ``data``, which stays as it is until ``run`` has returned."""
         self._add(OP_SEND, fd, data, size)
 
-    cdef int run(self) noexcept:
-        """Do what was added: how many operations those were.  ``results`` has for each the bytes
-        moved, minus an errno, or ``NOT_DONE``."""
+    cdef void run(self) noexcept:
+        """Do what was added.  ``results`` has for each operation the bytes moved, minus an errno, or
+        ``NOT_DONE``."""
         cdef int count = self.count, index
         cdef unsigned int missing
         self.count = 0
@@ -116,7 +116,6 @@ cdef class Ring:
         missing -= self._collect()
         while missing > 0 and self._enter(0, missing) >= 0:
             missing -= self._collect()
-        return count
 
     # -- private -----------------------------------------------------------------------------
 

@@ -87,10 +87,7 @@ cdef class TimerWheel:
                 self._next_tick = timer.deadline
         else:
             head = self._overflow
-        timer.before = head.before
-        timer.after = head
-        head.before.after = timer
-        head.before = timer
+        _link(timer, head)
 
     cdef void cancel(self, Timer timer) noexcept:
         """Stop ``timer``; does nothing when it is not armed."""
@@ -180,10 +177,7 @@ cdef class TimerWheel:
                 if timer.deadline <= now:
                     timer.deadline = now + 1
                 head = <Timer>PyList_GET_ITEM(self._slots, timer.deadline & (WHEEL - 1))
-                timer.before = head.before
-                timer.after = head
-                head.before.after = timer
-                head.before = timer
+                _link(timer, head)
                 if timer.deadline < self._next_tick:
                     self._next_tick = timer.deadline
             timer = following
@@ -206,6 +200,13 @@ cdef Timer _sentinel():
     timer.before = timer
     timer.after = timer
     return timer
+
+
+cdef void _link(Timer timer, Timer head) noexcept:
+    timer.before = head.before
+    timer.after = head
+    head.before.after = timer
+    head.before = timer
 
 
 cdef void _unlink(Timer timer) noexcept:
