@@ -40,7 +40,7 @@ from pymosn.stream.http1_client import Http1Pool
 from pymosn.stream.http1_server import Http1Codec
 from pymosn.stream.options import RpcClientOptions, RpcOptions, ServerOptions
 from pymosn.stream.pool import NEGOTIATED, ConnectionPool, Limits, PoolOptions
-from pymosn.stream.server import ServerCodec
+from pymosn.stream.server import MadeCodec, ServerCodec
 from pymosn.upstream.balancer import BALANCERS, Random
 from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost
@@ -595,7 +595,7 @@ class Runtime:
                 http1.max_header_bytes, http1.max_headers, http1.max_body_bytes,
                 listener.idle_timeout, http1.header_timeout, http1.body_timeout,
                 http1.max_requests_per_connection, _http2_server(settings.http2),
-                codecs["Http2"].make if "Http2" in codecs else None,
+                _http2_connection() if "Http2" in codecs else None,
                 _rpc_server(settings.rpc),
             ),
             codecs, self.rpc, fallback,
@@ -616,12 +616,10 @@ class Runtime:
         if protocol == "Http1":
             return Http1Codec()
         if protocol == "Http2":
-            from pymosn.stream.http2_server import Http2ServerConnection  # noqa: PLC0415
-
-            return ServerCodec(Http2ServerConnection)
+            return MadeCodec(_http2_connection())
         from pymosn.stream.xprotocol_server import XprotocolServerConnection  # noqa: PLC0415
 
-        return ServerCodec(partial(XprotocolServerConnection, protocol=self.rpc[protocol]))
+        return MadeCodec(partial(XprotocolServerConnection, protocol=self.rpc[protocol]))
 
     def _tcp_acceptor(self, listener: model.Listener) -> "TcpAcceptor":
         from pymosn.proxy.tcp import TcpAcceptor  # noqa: PLC0415
@@ -679,6 +677,13 @@ def _protocols(snapshot: model.Snapshot) -> set[str]:
                 if isinstance(route.action, model.Forward):
                     names.add(route.action.upstream_protocol)
     return names - {""}
+
+
+def _http2_connection() -> Callable[..., Any]:
+    """Return what makes HTTP/2's downstream connections; loaded where it is asked for."""
+    from pymosn.stream.http2_server import Http2ServerConnection  # noqa: PLC0415
+
+    return Http2ServerConnection
 
 
 def _rpc_server(options: model.RpcOptions) -> RpcOptions:

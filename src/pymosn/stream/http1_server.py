@@ -80,17 +80,6 @@ class Http1ServerConnection(StreamSender):
     _chunked: bool
     _until_close: bool
 
-    def __init__(
-        self,
-        reactor: Reactor,
-        factory: StreamFactory,
-        options: ServerOptions,
-        info: ConnectionInfo,
-        connection: Connection,
-    ) -> None:
-        """Serve an open ``connection``."""
-        self.enter(reactor, factory, options, info, connection)
-
     def enter(
         self,
         reactor: Reactor,
@@ -99,7 +88,7 @@ class Http1ServerConnection(StreamSender):
         info: ConnectionInfo,
         connection: Connection,
     ) -> None:
-        """What ``__init__`` does, for those who do it for each client."""
+        """Serve an open ``connection``."""
         self.reactor = reactor
         self.factory = factory
         self.options = options
@@ -526,9 +515,6 @@ class Http1ServerConnection(StreamSender):
 
 class Http1Codec(ServerCodec):
     """HTTP/1.x; what is served for each client does not go through Python."""
-
-    def __init__(self) -> None:
-        ServerCodec.__init__(self, Http1ServerConnection)
 
     def serve(
         self,

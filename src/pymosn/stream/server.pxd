@@ -5,7 +5,13 @@ from pymosn.stream.stream cimport ConnectionInfo, StreamFactory
 
 
 cdef class ServerCodec:
-    cdef readonly object make
+    cdef void serve(
+        self, Reactor reactor, StreamFactory factory, ServerOptions options, ConnectionInfo info,
+        Connection connection, bytes data)
+
+
+cdef class MadeCodec(ServerCodec):
+    cdef object make
 
     cdef void serve(
         self, Reactor reactor, StreamFactory factory, ServerOptions options, ConnectionInfo info,

@@ -12,6 +12,22 @@ from pymosn.stream.stream import ConnectionInfo, StreamFactory
 class ServerCodec:
     """Makes the downstream connections that speak one protocol."""
 
+    def serve(
+        self,
+        reactor: Reactor,
+        factory: StreamFactory,
+        options: ServerOptions,
+        info: ConnectionInfo,
+        connection: Connection,
+        data: bytes,
+    ) -> None:
+        """Take over an open connection that has sent ``data`` so far."""
+        raise NotImplementedError
+
+
+class MadeCodec(ServerCodec):
+    """Has a callable make them."""
+
     make: Callable[..., Any]
 
     def __init__(self, make: Callable[..., Any]) -> None:
@@ -28,7 +44,6 @@ class ServerCodec:
         connection: Connection,
         data: bytes,
     ) -> None:
-        """Take over an open connection that has sent ``data`` so far."""
         server = self.make(reactor, factory, options, info, connection)
         factory.connection_opened(server)
         server.begin(data)
