@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import no_io_uring
-from tests.support.configs import http_config, tcp_listener
+from tests.support.configs import pausing_config, tcp_listener
 from tests.support.filters import Pause
+from tests.support.process import Proxy
 
 CLIENTS = 40
 SLOT = 16384
@@ -38,21 +39,25 @@ def how(request) -> str:
 
 
 @pytest.fixture
-def proxy(pymosn, make_origin, how):
-    """Return a proxy that sleeps in a request for ``/pause``, and passes on all others."""
-    address = make_origin(respond=echo).address
-    config = http_config(address)
-    server = config["servers"][0]
-    server["listeners"][0]["stream_filters"] = [{"type": "tests.support.filters:Pause"}]
-    server["listeners"].append(tcp_listener("origin"))
-    server["routers"][0]["virtual_hosts"][0]["routers"].insert(
-        0, {"match": {"path": "/pause"}, "direct_response": {"status": 200}}
-    )
-    return pymosn(
-        config,
-        module=no_io_uring.__name__ if how == "forbidden" else "pymosn",
-        variables={"PYMOSN_IO_URING": "0"} if how == "without" else {},
-    )
+def start(pymosn, how):
+    """Return what starts a proxy in front of an origin, with a TCP listener, too."""
+
+    def start(address: str) -> Proxy:
+        config = pausing_config(address)
+        config["servers"][0]["listeners"].append(tcp_listener("origin"))
+        return pymosn(
+            config,
+            module=no_io_uring.__name__ if how == "forbidden" else "pymosn",
+            variables={"PYMOSN_IO_URING": "0"} if how == "without" else {},
+        )
+
+    return start
+
+
+@pytest.fixture
+def proxy(start, make_origin):
+    """Return a proxy in front of an echo."""
+    return start(make_origin(respond=echo).address)
 
 
 class Clients(ExitStack):
@@ -180,22 +185,11 @@ def test_who_does_not_read_costs_nobody_else(proxy) -> None:
             assert read_reply(sock) == body
 
 
-def test_both_ends_of_a_tunnel_in_one_turn(pymosn, how) -> None:
+def test_both_ends_of_a_tunnel_in_one_turn(start) -> None:
     """Each end has sent, and one of them has left, when the worker comes to look."""
     with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as ends:
         listening.settimeout(10)
-        config = http_config("{}:{}".format(*listening.getsockname()))
-        server = config["servers"][0]
-        server["listeners"][0]["stream_filters"] = [{"type": "tests.support.filters:Pause"}]
-        server["listeners"].append(tcp_listener("origin"))
-        server["routers"][0]["virtual_hosts"][0]["routers"].insert(
-            0, {"match": {"path": "/pause"}, "direct_response": {"status": 200}}
-        )
-        proxy = pymosn(
-            config,
-            module=no_io_uring.__name__ if how == "forbidden" else "pymosn",
-            variables={"PYMOSN_IO_URING": "0"} if how == "without" else {},
-        )
+        proxy = start("{}:{}".format(*listening.getsockname()))
         host, _, port = proxy.addresses["tcp"].rpartition(":")
         pairs = []
         for number in range(20):

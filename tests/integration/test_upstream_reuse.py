@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.configs import http_config
+from tests.support.configs import pausing_config
 from tests.support.filters import Pause
 
 GET = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -46,13 +46,7 @@ def sockets():
 @pytest.fixture
 def proxy(pymosn, sockets):
     """Return a proxy that sleeps in a request for ``/pause``, which it answers itself."""
-    config = http_config(sockets.address)
-    server = config["servers"][0]
-    server["listeners"][0]["stream_filters"] = [{"type": "tests.support.filters:Pause"}]
-    server["routers"][0]["virtual_hosts"][0]["routers"].insert(
-        0, {"match": {"path": "/pause"}, "direct_response": {"status": 200}}
-    )
-    return pymosn(config)
+    return pymosn(pausing_config(sockets.address))
 
 
 def read_head(sock: socket.socket) -> bytes:

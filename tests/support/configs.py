@@ -52,6 +52,17 @@ def cluster(*addresses: str, name: str = "origin") -> Config:
     return {"name": name, "hosts": [{"address": address} for address in addresses]}
 
 
+def pausing_config(*origins: str) -> Config:
+    """Return ``http_config`` whose worker sleeps in a request for ``/pause``, which it answers."""
+    config = http_config(*origins)
+    server = config["servers"][0]
+    server["listeners"][0]["stream_filters"] = [{"type": "tests.support.filters:Pause"}]
+    server["routers"][0]["virtual_hosts"][0]["routers"].insert(
+        0, {"match": {"path": "/pause"}, "direct_response": {"status": 200}}
+    )
+    return config
+
+
 def http_config(*origins: str, workers: int = 1, address: str = "127.0.0.1:0") -> Config:
     """Return one HTTP listener ``web`` in front of a cluster ``origin`` of these hosts."""
     return {

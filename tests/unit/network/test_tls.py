@@ -39,6 +39,17 @@ def version(name: str) -> ssl.TLSVersion:
     return ssl.TLSVersion[name]
 
 
+def ask_at_once(wire: Wire, request: bytes) -> None:
+    """Have Python, the client, write its request right behind the end of the handshake."""
+    with pytest.raises(ssl.SSLWantReadError):
+        wire.peer.do_handshake()
+    wire.pass_on()
+    assert wire.layer.step(wire.fd) == 0
+    wire.take()
+    wire.peer.do_handshake()
+    wire.peer.write(request)
+
+
 def served(ours: Ours, authority: Authority, client: ssl.SSLContext, **settings: object) -> Wire:
     """Return a wire on which Python is the client, after the handshake."""
     wire = Wire(ours.server(authority.context(NAME, **settings)).session(), client, name=NAME)
@@ -172,13 +183,7 @@ def test_much_at_once_arrives_in_one_piece_a_read(ours: Ours, authority: Authori
 def test_what_came_with_the_finished_is_not_lost(ours: Ours, authority: Authority) -> None:
     wire = Wire(ours.server(authority.context(NAME)).session(), authority.client(), name=NAME)
     with wire:
-        with pytest.raises(ssl.SSLWantReadError):
-            wire.peer.do_handshake()
-        wire.pass_on()
-        assert wire.layer.step(wire.fd) == 0
-        wire.take()
-        wire.peer.do_handshake()
-        wire.peer.write(b"early")
+        ask_at_once(wire, b"early")
         wire.pass_on()
         assert wire.layer.step(wire.fd) == DONE
         assert wire.layer.read(wire.fd) == b"early"
@@ -626,13 +631,7 @@ def asked_at_once(ours: Ours, authority: Authority, request: bytes) -> Iterator[
     """Yield a wire whose client sent its request right behind the end of the handshake."""
     server = ours.server(authority.context(NAME))
     with Wire(server.session(), authority.client(), name=NAME) as wire:
-        with pytest.raises(ssl.SSLWantReadError):
-            wire.peer.do_handshake()
-        wire.pass_on()
-        assert wire.layer.step(wire.fd) == 0
-        wire.take()
-        wire.peer.do_handshake()
-        wire.peer.write(request)
+        ask_at_once(wire, request)
         wire.pass_on()
         assert wire.layer.step(wire.fd) == DONE
         yield wire
@@ -660,13 +659,7 @@ def test_a_ticket_comes_before_the_end(ours: Ours, authority: Authority) -> None
 def test_a_ticket_does_not_wait_for_a_part_of_a_record(ours: Ours, authority: Authority) -> None:
     server = ours.server(authority.context(NAME))
     with Wire(server.session(), authority.client(), name=NAME) as wire:
-        with pytest.raises(ssl.SSLWantReadError):
-            wire.peer.do_handshake()
-        wire.pass_on()
-        assert wire.layer.step(wire.fd) == 0
-        wire.take()
-        wire.peer.do_handshake()
-        wire.peer.write(b"request")
+        ask_at_once(wire, b"request")
         wire.pass_on(wire.sending.pending - 3)
         assert wire.layer.step(wire.fd) == DONE
         wire.take()
