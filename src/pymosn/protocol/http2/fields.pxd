@@ -7,13 +7,11 @@ cdef bytes _HTTP, _HTTPS, _TRAILERS, _TRI_TIMEOUT
 cdef KnownNames _NAMES
 
 
-@cython.no_gc
 cdef class TableEntry:
     cdef readonly Py_ssize_t size
 
 
 @cython.final
-@cython.no_gc
 cdef class Field(TableEntry):
     cdef readonly bytes name
     cdef readonly bytes line

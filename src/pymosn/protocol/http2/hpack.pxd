@@ -77,7 +77,6 @@ cdef class HpackDecoder:
 
 
 @cython.final
-@cython.no_gc
 cdef class Line(TableEntry):
     cdef bytes line
     cdef bytes literal

@@ -6,7 +6,6 @@ cdef Py_ssize_t _COALESCED
 
 
 @cython.final
-@cython.freelist(64)
 cdef class Http2Stream:
     cdef readonly unsigned int id
     cdef public object owner
