@@ -57,6 +57,7 @@ cdef class HttpAcceptor(ServingAcceptor):
     cdef ServerOptions options
     cdef readonly tuple protocols
     cdef readonly dict codecs, rpc
+    cdef ServerCodec _only
     cdef readonly ServingAcceptor fallback
 
     @cython.locals(count=long)

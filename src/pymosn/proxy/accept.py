@@ -157,6 +157,7 @@ class HttpAcceptor(ServingAcceptor):
     codecs: dict[str, ServerCodec]
     rpc: dict[str, RpcProtocol]
     fallback: "TcpAcceptor | None"
+    _only: "ServerCodec | None"  # None when what the client sends decides
 
     def __init__(
         self, reactor: Reactor, proxy: HttpProxy, ids: ConnectionIds, listener: object
@@ -182,6 +183,7 @@ class HttpAcceptor(ServingAcceptor):
         self.codecs = codecs
         self.rpc = rpc
         self.fallback = fallback
+        self._only = codecs[self.protocols[0]] if len(codecs) == 1 and fallback is None else None
 
     def active(self) -> int:
         count = len(self.proxy.connections) + len(self.shaking)
@@ -203,8 +205,9 @@ class HttpAcceptor(ServingAcceptor):
             self.fallback.close()
 
     def serve(self, connection: Connection, info: ConnectionInfo, data: bytes) -> None:
-        if len(self.protocols) == 1 and self.fallback is None:
-            self.speak(self.protocols[0], connection, info, data)
+        if self._only is not None:
+            info.protocol = self.protocols[0]
+            self._only.serve(self.reactor, self.proxy, self.options, info, connection, data)
             return
         detection = Detection(self, connection, info)
         self.proxy.connections.add(detection)

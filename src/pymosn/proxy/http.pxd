@@ -23,7 +23,7 @@ cpdef bytes client_cert_element(TlsLayer tls)
 cdef class ProxyOptions:
     cdef readonly str client_cert
     cdef readonly Py_ssize_t retry_buffer
-    cdef readonly bint forwarded_headers, request_id
+    cdef readonly bint forwarded_headers, request_id, sanitizes
     cdef readonly bytes via, server_name
     cdef readonly str upstream_protocol
 

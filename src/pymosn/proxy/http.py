@@ -40,6 +40,7 @@ class ProxyOptions:
     retry_buffer: int
     forwarded_headers: bool
     client_cert: str
+    sanitizes: bool
     request_id: bool
     via: bytes
     server_name: bytes
@@ -60,7 +61,8 @@ class ProxyOptions:
         self.upstream_protocol = upstream_protocol
         self.retry_buffer = retry_buffer
         self.forwarded_headers = forwarded_headers
-        self.client_cert = "" if client_cert == "forward" else client_cert
+        self.sanitizes = client_cert == "sanitize"
+        self.client_cert = "" if client_cert in ("forward", "sanitize") else client_cert
         self.via = via
         self.request_id = request_id
         self.server_name = server_name
@@ -119,7 +121,11 @@ class HttpProxy(StreamFactory):
         self.upstream_protocol = options.upstream_protocol
         self.server_name = options.server_name or None
         self.adds_headers = bool(
-            options.forwarded_headers or options.via or options.request_id or options.client_cert
+            options.forwarded_headers
+            or options.via
+            or options.request_id
+            or options.sanitizes
+            or options.client_cert
         )
         self.routes = routes
         self.clusters = clusters
@@ -160,7 +166,7 @@ class HttpProxy(StreamFactory):
         options = self.options
         if options.forwarded_headers:
             self._add_forwarded(request, stream.connection)
-        if options.client_cert == "sanitize":
+        if options.sanitizes:
             request.remove(b"x-forwarded-client-cert")
         elif options.client_cert:
             self._forward_client_cert(request, stream.connection)

@@ -18,7 +18,7 @@ cdef int _IDLE, _READING_HEAD, _READING_BODY, _WRITING, _WAITING
 cdef int _DOWNSTREAM_CLOSED, _DOWNSTREAM_PROTOCOL
 cdef Py_ssize_t _PIPELINE_BYTES
 cdef long _NEVER
-cdef bytes _HTTPS, _METHOD_HEAD, _METHOD_CONNECT
+cdef bytes _CLOSE, _HTTPS, _METHOD_HEAD, _METHOD_CONNECT
 
 
 cdef class Http1ServerConnection(StreamSender):

@@ -41,6 +41,7 @@ _END = END
 _PIPELINE_BYTES = PIPELINE_BYTES
 _DOWNSTREAM_CLOSED = DOWNSTREAM_CLOSED
 _DOWNSTREAM_PROTOCOL = DOWNSTREAM_PROTOCOL
+_CLOSE = b"Connection: close\r\n"
 
 # What the timer waits for.
 _IDLE = 0
@@ -260,7 +261,7 @@ class Http1ServerConnection(StreamSender):
         if self._draining or not self._request_complete:
             self._keep_alive = False
         if not self._keep_alive:
-            tail += b"Connection: close\r\n"
+            tail = tail + _CLOSE if tail else _CLOSE
         elif minor == 0:
             tail += b"Connection: keep-alive\r\n"
         self._write_head(response, tail)
