@@ -89,7 +89,7 @@ cdef class Connection(Source):
         reads=int, size=Py_ssize_t, room=Py_ssize_t, data=bytes, handler=Handler,
         transfer=Transfer)
     cdef void _read(self)
-    @cython.locals(tls=TlsLayer, count=Py_ssize_t, final=bint, handler=Handler)
+    @cython.locals(tls=TlsLayer, count=Py_ssize_t, handler=Handler)
     cdef void _flush_tls(self)
     @cython.locals(tls=TlsLayer, reads=int, size=Py_ssize_t, data=bytes, handler=Handler)
     cdef void _read_tls(self)

@@ -184,6 +184,7 @@ class Connection(Source):
         if self.closed or self.write_ended:
             return
         self.write_ended = True
+        self.last = True
         self.output.close()
         if not self.connecting:
             self._reactor.flush_soon(self)
@@ -237,9 +238,11 @@ class Connection(Source):
         if self.closed:
             return
         self.close_when_flushed = True
+        self.last = True
         if self.output.size == 0:
             if self.tls is not None and self.fd >= 0:
                 self.tls.end(self.fd)
+                self._reactor.shutdown_write(self.fd)
             self._shut(0)
         elif not self.connecting:
             self._reactor.flush_soon(self)
@@ -365,7 +368,7 @@ class Connection(Source):
     def _send(self) -> None:
         """Send what is queued until the kernel takes no more."""
         while self.output.size > 0:
-            count = self._reactor.send(self.fd, self.output)
+            count = self._reactor.send(self.fd, self.output, self.last)
             if count <= 0:
                 self._stopped(count)
                 return
@@ -402,6 +405,8 @@ class Connection(Source):
             if self.output.size > 0 or self.closed:
                 return
         if self.close_when_flushed:
+            # Unread input would make close() drop what has not left.
+            self._reactor.shutdown_write(self.fd)
             self._shut(0)
         elif self.incoming is not None:
             transfer = self.incoming
@@ -423,15 +428,14 @@ class Connection(Source):
             if self.closed:
                 return
         while self.output.size > 0:
-            final = self.close_when_flushed or self.write_ended
-            count = tls.send(self.fd, self.output, final)
+            count = tls.send(self.fd, self.output, self.last)
             if count <= 0:
                 self._stopped(count)
                 return
             self._sent(count)
             if self.closed:
                 return
-        if self.write_ended or self.close_when_flushed:
+        if self.last:
             tls.end(self.fd)
         count = tls.push(self.fd)
         if count > 0:

@@ -9,7 +9,7 @@ cdef class Source(Reactive):
     cdef readonly int fd
     cdef unsigned int generation
     cdef Reactor reactor
-    cdef bint flush_pending, sending
+    cdef bint flush_pending, sending, last
     cdef Source next_flush
     cdef readonly OutputQueue output
     cdef bytes early
@@ -72,8 +72,9 @@ cdef class Reactor(TimerWheel):
     cdef bytes take_early(self, Source source)
     cdef Py_ssize_t fill_scratch(self, int fd) noexcept
     cdef int peek_byte(self, int fd) noexcept
-    cdef Py_ssize_t send_memory(self, int fd, const unsigned char *data, Py_ssize_t size) noexcept
-    cdef Py_ssize_t send(self, int fd, OutputQueue queue) noexcept
+    cdef Py_ssize_t send_memory(
+        self, int fd, const unsigned char *data, Py_ssize_t size, bint last) noexcept
+    cdef Py_ssize_t send(self, int fd, OutputQueue queue, bint last) noexcept
     cdef bytes discard(self, int fd)
 
     cdef int turn(self, int timeout_ms) except -1
@@ -98,6 +99,7 @@ cdef class Reactor(TimerWheel):
     cdef int accept_one(self, int listening, list peer) except -2
     cdef void set_nodelay(self, int fd) noexcept
     cdef void set_keepalive(self, int fd) noexcept
+    cdef void acknowledge_at_once(self, int fd) noexcept
     cdef int set_mark(self, int fd, int mark) noexcept
     cdef void close_fd(self, int fd) noexcept
     cdef void shutdown_write(self, int fd) noexcept

@@ -26,6 +26,9 @@ import sys
 import traceback
 
 
+cdef extern from "Python.h":
+    int PyList_SetSlice(list items, Py_ssize_t low, Py_ssize_t high, PyObject *put) except -1
+
 cdef extern from "<sys/epoll.h>" nogil:
     ctypedef union epoll_data_t:
         unsigned long long u64
@@ -62,13 +65,13 @@ cdef extern from "<sys/socket.h>" nogil:
     int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
     int getsockname(int fd, sockaddr *addr, socklen_t *len)
     int AF_UNIX, AF_INET, AF_INET6, SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC
-    int SOL_SOCKET, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_MARK, SHUT_WR, MSG_NOSIGNAL, MSG_PEEK, MSG_DONTWAIT
+    int SOL_SOCKET, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_MARK, SHUT_WR, MSG_NOSIGNAL, MSG_PEEK, MSG_DONTWAIT, MSG_MORE
 
 cdef extern from "<netinet/in.h>" nogil:
     int IPPROTO_TCP
 
 cdef extern from "<netinet/tcp.h>" nogil:
-    int TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL
+    int TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_QUICKACK
 
 cdef extern from "<unistd.h>" nogil:
     int c_close "close"(int fd)
@@ -106,7 +109,10 @@ EPOLLET = 0x80000000
 
 
 cdef class Source(Reactive):
-    """One registered descriptor."""
+    """One registered descriptor.
+
+    ``last``: nothing will be added to ``output``, and behind it comes the end of the stream.
+    """
 
     cdef bint reads_ahead(self) noexcept:
         """Say whether the reactor may receive into ``early`` before it tells of the event."""
@@ -389,14 +395,13 @@ cdef class Reactor(TimerWheel):
     cdef Source _source_of(self, unsigned long long tag):
         """Return the source that an event is meant for, None when it is gone."""
         cdef unsigned int fd = <unsigned int>tag
-        cdef Source source
+        cdef PyObject *found
         if fd >= <unsigned int>PyList_GET_SIZE(self._sources):
             return None
-        found = <object>PyList_GET_ITEM(self._sources, fd)
-        if found is None:
+        found = PyList_GET_ITEM(self._sources, fd)
+        if found == <PyObject *>None or (<Source>found).generation != <unsigned int>(tag >> 32):
             return None
-        source = <Source>found
-        return source if source.generation == <unsigned int>(tag >> 32) else None
+        return <Source>found
 
     cdef Source _next_flush(self):
         cdef Source source = self._first_flush
@@ -442,10 +447,10 @@ cdef class Reactor(TimerWheel):
             if output.size > 0 and (output.count == 1 or output.size <= SLOT):
                 operations[added] = index
                 if output.count == 1:
-                    ring.add_send(source.fd, output.parts().start, output.size)
+                    ring.add_send(source.fd, output.parts().start, output.size, source.last)
                 else:
                     _gather(output, ring.slot(added))
-                    ring.add_send(source.fd, ring.slot(added), output.size)
+                    ring.add_send(source.fd, ring.slot(added), output.size, source.last)
                 added += 1
         ring.run()
         for index in range(added):
@@ -464,13 +469,13 @@ cdef class Reactor(TimerWheel):
             # Nothing is left of a connection that was closed meanwhile.
             if source.output.size > 0:
                 if sent == NOT_DONE:
-                    sent = self.send(source.fd, source.output)
+                    sent = self.send(source.fd, source.output, source.last)
                 elif sent == -EAGAIN:
                     sent = 0
                 source.flushed(sent)
         if self._concluded > 0:
             self._concluded = 0
-            self._sending.clear()
+            PyList_SetSlice(self._sending, 0, PyList_GET_SIZE(self._sending), NULL)
         return 0
 
     cdef void _run_flushes(self):
@@ -643,11 +648,11 @@ cdef class Reactor(TimerWheel):
         return None
 
     cdef Py_ssize_t send_memory(
-            self, int fd, const unsigned char *data, Py_ssize_t size) noexcept:
+            self, int fd, const unsigned char *data, Py_ssize_t size, bint last) noexcept:
         """Send bytes that are nobody's object: those taken (0: try later) or minus an errno."""
         cdef ssize_t count
         while True:
-            count = c_send(fd, data, size, MSG_NOSIGNAL)
+            count = c_send(fd, data, size, MSG_NOSIGNAL | MSG_MORE if last else MSG_NOSIGNAL)
             if count >= 0:
                 return count
             if errno == EAGAIN:
@@ -655,12 +660,17 @@ cdef class Reactor(TimerWheel):
             if errno != EINTR:
                 return -errno
 
-    cdef Py_ssize_t send(self, int fd, OutputQueue queue) noexcept:
+    cdef Py_ssize_t send(self, int fd, OutputQueue queue, bint last) noexcept:
         """Send what is queued with one system call; the bytes taken (0: try later) or minus an
-        errno.  The queue is left as it is."""
+        errno.  The queue is left as it is.
+
+        ``last``: the caller ends the stream when all is taken, and that end then travels in the
+        packet of the last byte.
+        """
         cdef iovec vectors[VECTORS]
         cdef msghdr message
         cdef int count = <int>min(queue.count, <Py_ssize_t>VECTORS), index
+        cdef int flags = MSG_NOSIGNAL | MSG_MORE if last and count == queue.count else MSG_NOSIGNAL
         cdef ssize_t sent
         cdef const Part *parts = queue.parts()
         for index in range(count):
@@ -673,12 +683,12 @@ cdef class Reactor(TimerWheel):
             count = 1
         while True:
             if count == 1:
-                sent = c_send(fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL)
+                sent = c_send(fd, vectors[0].iov_base, vectors[0].iov_len, flags)
             else:
                 memset(&message, 0, sizeof(message))
                 message.msg_iov = vectors
                 message.msg_iovlen = count
-                sent = sendmsg(fd, &message, MSG_NOSIGNAL)
+                sent = sendmsg(fd, &message, flags)
             if sent >= 0:
                 return sent
             if errno == EAGAIN:
@@ -758,6 +768,11 @@ cdef class Reactor(TimerWheel):
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on))
         setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds))
         setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds))
+
+    cdef void acknowledge_at_once(self, int fd) noexcept:
+        """Have the kernel acknowledge the next bytes without waiting for what we answer."""
+        cdef int on = 1
+        setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on))
 
     cdef int set_mark(self, int fd, int mark) noexcept:
         """Set SO_MARK; 0, or an errno (it needs CAP_NET_ADMIN)."""

@@ -26,10 +26,11 @@ cdef class Ring:
     cdef unsigned char *slot(self, int index) noexcept
     cdef bint open(self) noexcept
     cdef void add_receive(self, int fd) noexcept
-    cdef void add_send(self, int fd, const void *data, Py_ssize_t size) noexcept
+    cdef void add_send(self, int fd, const void *data, Py_ssize_t size, bint last) noexcept
     cdef void run(self) noexcept
 
-    cdef void _add(self, int opcode, int fd, const void *data, Py_ssize_t size) noexcept
+    cdef void _add(
+        self, int opcode, int fd, const void *data, Py_ssize_t size, unsigned int flags) noexcept
     cdef int _enter(self, unsigned int submit, unsigned int wait) noexcept
     cdef unsigned int _collect(self) noexcept
     cdef bint _open(self) noexcept

@@ -21,7 +21,7 @@ cdef extern from "<sys/mman.h>" nogil:
     void *MAP_FAILED
 
 cdef extern from "<sys/socket.h>" nogil:
-    int MSG_DONTWAIT, MSG_NOSIGNAL
+    int MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE
 
 cdef extern from "<unistd.h>" nogil:
     long syscall(long number, ...)
@@ -92,11 +92,15 @@ cdef class Ring:
 
     cdef void add_receive(self, int fd) noexcept:
         """Receive up to ``SLOT`` bytes into the slot of this operation."""
-        self._add(OP_RECV, fd, self.slot(self.count), SLOT)
+        self._add(OP_RECV, fd, self.slot(self.count), SLOT, 0)
 
-    cdef void add_send(self, int fd, const void *data, Py_ssize_t size) noexcept:
-        """Send ``data``, which stays as it is until ``run`` has returned."""
-        self._add(OP_SEND, fd, data, size)
+    cdef void add_send(self, int fd, const void *data, Py_ssize_t size, bint last) noexcept:
+        """Send ``data``, which stays as it is until ``run`` has returned.
+
+        ``last``: the caller ends the stream when all is taken, and that end then travels in the
+        packet of the last byte.
+        """
+        self._add(OP_SEND, fd, data, size, MSG_NOSIGNAL | MSG_MORE if last else MSG_NOSIGNAL)
 
     cdef void run(self) noexcept:
         """Do what was added.  ``results`` has for each operation the bytes moved, minus an errno, or
@@ -119,14 +123,15 @@ cdef class Ring:
 
     # -- private -----------------------------------------------------------------------------
 
-    cdef void _add(self, int opcode, int fd, const void *data, Py_ssize_t size) noexcept:
+    cdef void _add(
+            self, int opcode, int fd, const void *data, Py_ssize_t size, unsigned int flags) noexcept:
         cdef Submission *entry = <Submission *>self._entries + (self._tail & self._mask)
         memset(entry, 0, sizeof(Submission))
         entry.opcode = opcode
         entry.fd = fd
         entry.address = <unsigned long long><size_t>data
         entry.length = <unsigned int>min(size, <Py_ssize_t>0x7fffffff)
-        entry.message_flags = MSG_DONTWAIT | MSG_NOSIGNAL
+        entry.message_flags = MSG_DONTWAIT | flags
         entry.user_data = self.count
         self._tail += 1
         self.count += 1

@@ -108,7 +108,7 @@ cdef class TlsSession(TlsLayer):
     cdef void _forget_pending(self) noexcept
     cdef bytes _decrypt(self, int fd, bint bulk)
     cdef Py_ssize_t _encrypt(self, OutputQueue queue) except? -1
-    cdef int _transmit(self, int fd) except? -1
+    cdef int _transmit(self, int fd, bint last=*) except? -1
     cdef int _save(self, const unsigned char *data, size_t size) noexcept
     cdef void _note_error(self)
     cdef str _verify_error(self)

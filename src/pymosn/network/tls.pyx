@@ -977,6 +977,10 @@ cdef class TlsSession(TlsLayer):
         error = SSL_get_error(self._ssl, result)
         if error == SSL_ERROR_WANT_READ:
             sent = self._transmit(fd)
+            if self._server and SSL_version(self._ssl) == TLS1_3_VERSION:
+                # A client with Nagle's algorithm sends its request when the end of the handshake
+                # is acknowledged; only then can our answer to both be one.
+                self._buffers.reactor.acknowledge_at_once(fd)
             return sent if sent < 0 else _WAITING
         self._note_error()
         self._transmit(fd)
@@ -1140,7 +1144,7 @@ cdef class TlsSession(TlsLayer):
             return taken
         if final and taken == queue.size:
             SSL_shutdown(self._ssl)
-        sent = self._transmit(fd)
+        sent = self._transmit(fd, final and taken == queue.size)
         if sent == 0:
             # Reported when its last byte has left: what is reported is in the kernel's hands.
             self._unreported = taken
@@ -1202,7 +1206,7 @@ cdef class TlsSession(TlsLayer):
         if self._pending_size == 0 or self._holds:
             return 1
         count = self._buffers.reactor.send_memory(
-            fd, self._pending + self._pending_sent, self._pending_size - self._pending_sent)
+            fd, self._pending + self._pending_sent, self._pending_size - self._pending_sent, False)
         if count < 0:
             return <int>count
         self._pending_sent += <size_t>count
@@ -1211,9 +1215,9 @@ cdef class TlsSession(TlsLayer):
         self._forget_pending()
         return 1
 
-    cdef int _transmit(self, int fd) except? -1:
+    cdef int _transmit(self, int fd, bint last=False) except? -1:
         """Send what OpenSSL has written: 1 when all has left, 0 when the rest is kept for
-        ``push``, or minus an errno."""
+        ``push``, or minus an errno.  ``last`` is that of ``Reactor.send``."""
         cdef Wire *wire = &self._buffers.wire
         cdef size_t used
         cdef Py_ssize_t count
@@ -1224,7 +1228,7 @@ cdef class TlsSession(TlsLayer):
             return self._save(wire.output, used) if used else 0
         if used == 0:
             return 1
-        count = self._buffers.reactor.send_memory(fd, wire.output, used)
+        count = self._buffers.reactor.send_memory(fd, wire.output, used, last)
         if count < 0:
             return <int>count
         if <size_t>count == used:
@@ -1249,7 +1253,7 @@ cdef class TlsSession(TlsLayer):
             if self._holds:
                 self._release()
             SSL_shutdown(self._ssl)
-            self._transmit(fd)
+            self._transmit(fd, True)
 
     cdef void _note_error(self):
         """Put OpenSSL's reason into ``error``."""
