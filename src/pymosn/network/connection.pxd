@@ -67,6 +67,8 @@ cdef class Connection(Source):
     @cython.locals(transfer=Transfer)
     cdef void close_lingering(self)
     cpdef void abort(self)
+    @cython.locals(tls=TlsLayer)
+    cdef void abandon(self)
     cdef int fail(self, int error) except -1
 
     @cython.locals(transfer=Transfer)

@@ -148,12 +148,9 @@ class Connection(Source):
         """Speak TLS from the first byte on; call it right after ``open``.
 
         ``on_connected`` follows the handshake, which does not mind ``pause_reading``.  What is
-        written before waits.
+        written before waits.  How long it may take is the caller's to watch (``abandon``).
         """
         self.tls = layer
-        if layer.timeout > 0:
-            self._linger_timer = Timer.__new__(Timer)
-            self._reactor.arm(self._linger_timer, self, layer.timeout)
 
     def write(self, data: bytes) -> bool:
         """Queue ``data``; returns False when the writer should pause until ``on_drained``."""
@@ -277,6 +274,12 @@ class Connection(Source):
             self._reactor.reset_on_close(self.fd)
         self._shut(0)
 
+    def abandon(self) -> None:
+        """The TLS handshake takes too long: count and log that, and close."""
+        tls: TlsLayer = self.tls  # type: ignore[assignment]  # it is under way
+        tls.report(self.peer)
+        self._shut(_ETIMEDOUT)
+
     def fail(self, error: int) -> None:
         """A system call on the descriptor failed with this errno: the connection is gone."""
         self._shut(error)
@@ -317,10 +320,6 @@ class Connection(Source):
             self._read()
 
     def on_timer(self, timer: Timer) -> None:
-        if self.tls is not None and self.tls.shaking:
-            self.tls.report(self.peer)
-            self._shut(_ETIMEDOUT)
-            return
         if self.output.size > 0 and self.bytes_written != self._linger_progress:
             # The peer is still taking our reply.
             self._linger_progress = self.bytes_written
@@ -548,9 +547,6 @@ class Connection(Source):
             tls.report(self.peer)
             self._shut(-result)
             return
-        if self._linger_timer is not None:
-            self._reactor.cancel(self._linger_timer)
-            self._linger_timer = None
         if result != _DONE:
             self.tls = None
         handler = self.handler

@@ -342,7 +342,7 @@ cdef class Reactor(TimerWheel):
         """Handle the next few events, and together send what comes of it."""
         cdef epoll_event *events = <epoll_event *>self._events
         cdef int stop = min(self._event_count, self._next_event + SLOTS), index
-        cdef long until = self.clock() + PATIENCE_NS
+        cdef long until = (self.clock() if self._next_event else self.now) + PATIENCE_NS
         cdef Source source
         if stop - self._next_event >= WORTH and self._ring is not None:
             self._read_ahead(stop)
@@ -353,7 +353,7 @@ cdef class Reactor(TimerWheel):
             if source is not None:
                 self._acting = source
                 source.on_events(events[index].events)
-                if self._first_flush is not None and self.clock() > until:
+                if self._first_flush is not None and self._next_event < stop and self.clock() > until:
                     self._flush_pending()
                     until = self.clock() + PATIENCE_NS
         return self._flush_pending()

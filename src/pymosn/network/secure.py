@@ -21,7 +21,7 @@ class TlsLayer:
     """The TLS of one connection.
 
     ``shaking``: the handshake is not over.  ``more``: the last read filled the buffer, so there is
-    probably more.  ``timeout``: seconds the handshake may take, 0: somebody else watches.
+    probably more.  ``timeout``: seconds the handshake may take, of a listener's.
     ``alpn``: the protocol that was agreed upon, empty: none.  ``error``: what went wrong, for
     people.
     """

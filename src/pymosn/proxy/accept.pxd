@@ -3,7 +3,8 @@ cimport cython
 from pymosn.network.connection cimport Connection, Handler
 from pymosn.network.listener cimport Acceptor
 from pymosn.network.reactor cimport Reactor
-from pymosn.network.secure cimport TlsFactory
+from pymosn.network.secure cimport TlsFactory, TlsLayer
+from pymosn.network.timers cimport Timer
 from pymosn.observe.metrics cimport DownstreamStats
 from pymosn.proxy.detection cimport Detection
 from pymosn.proxy.http cimport HttpProxy
@@ -25,6 +26,9 @@ cdef class ServingAcceptor(Acceptor):
     cdef DownstreamStats stats
     cdef TlsFactory tls
     cdef readonly set shaking
+    cdef Timer _timer
+    cdef bint _watching
+    cdef double _interval
     cdef long max_connections
 
     cpdef void limit(self, DownstreamStats stats, long max_connections)
@@ -37,15 +41,21 @@ cdef class ServingAcceptor(Acceptor):
     cdef void serve(self, Connection connection, ConnectionInfo info, bytes data)
     @cython.locals(reactor=Reactor, info=ConnectionInfo, connection=Connection, handshake=Handshake)
     cdef void on_accept(self, int fd, bytes peer)
+    cdef void watch(self, double seconds)
+    @cython.locals(handshake=Handshake)
+    cdef void on_timer(self, Timer timer)
 
 
 cdef class Handshake(Handler):
     cdef ServingAcceptor acceptor
     cdef Connection connection
     cdef ConnectionInfo info
+    cdef long _deadline
 
     cdef void enter(self, ServingAcceptor acceptor, Connection connection, ConnectionInfo info)
+    @cython.locals(layer=TlsLayer)
     cdef void begin(self, TlsFactory tls)
+    cdef bint is_late(self, long now) noexcept
     cpdef void abort(self)
     cdef void on_connected(self)
     @cython.locals(acceptor=ServingAcceptor)

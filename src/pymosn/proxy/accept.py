@@ -6,6 +6,7 @@ from pymosn.network.connection import Connection, Handler
 from pymosn.network.listener import Acceptor
 from pymosn.network.reactor import Reactor
 from pymosn.network.secure import TlsFactory
+from pymosn.network.timers import Timer
 from pymosn.observe.metrics import DownstreamStats
 from pymosn.protocol.xprotocol.frame import RpcProtocol
 from pymosn.proxy.detection import Detection
@@ -37,6 +38,9 @@ class ServingAcceptor(Acceptor):
     tls: "TlsFactory | None"
     max_connections: int
     shaking: set[Any]
+    _timer: "Timer"
+    _watching: bool
+    _interval: float
 
     def __init__(self, reactor: Reactor, ids: ConnectionIds, listener: object) -> None:
         """``listener`` is the snapshot's, for variables."""
@@ -44,6 +48,7 @@ class ServingAcceptor(Acceptor):
         self.ids = ids
         self.listener = listener
         self.shaking = set()
+        self._timer = Timer()
 
     def limit(self, stats: DownstreamStats, max_connections: int) -> None:
         """Count with ``stats`` and accept no more than so many at a time (0: unlimited)."""
@@ -73,6 +78,8 @@ class ServingAcceptor(Acceptor):
         """Close every connection now."""
         for handshake in list(self.shaking):
             handshake.abort()
+        self.reactor.cancel(self._timer)
+        self._watching = False
 
     def serve(self, connection: Connection, info: ConnectionInfo, data: bytes) -> None:
         """Take over an open connection that has sent ``data`` so far."""
@@ -109,6 +116,21 @@ class ServingAcceptor(Acceptor):
             # reach the listener.
             reactor._report(connection)
 
+    def watch(self, seconds: float) -> None:
+        """Handshakes may take so long: look after them now and then, as long as there are any."""
+        if not self._watching:
+            self._watching = True
+            self._interval = seconds / _LOOKS
+            self.reactor.arm(self._timer, self, self._interval)
+
+    def on_timer(self, timer: Timer) -> None:
+        self._watching = False
+        for handshake in list(self.shaking):
+            if handshake.is_late(self.reactor.now):
+                handshake.connection.abandon()
+        if self.shaking:
+            self.watch(self._interval * _LOOKS)
+
 
 class Handshake(Handler):
     """A downstream connection until its TLS handshake is done."""
@@ -116,6 +138,7 @@ class Handshake(Handler):
     acceptor: "ServingAcceptor"
     connection: "Connection"
     info: "ConnectionInfo"
+    _deadline: int
 
     def enter(
         self, acceptor: ServingAcceptor, connection: Connection, info: ConnectionInfo
@@ -127,9 +150,16 @@ class Handshake(Handler):
 
     def begin(self, tls: TlsFactory) -> None:
         """Wait for the client to begin."""
+        layer = tls.layer()
         self.connection.handler = self
-        self.connection.start_tls(tls.layer())
+        self.connection.start_tls(layer)
         self.acceptor.shaking.add(self)
+        self._deadline = self.acceptor.reactor.now + int(layer.timeout * 1e9)
+        self.acceptor.watch(layer.timeout)
+
+    def is_late(self, now: int) -> bool:
+        """Say whether it should be over by ``now``, in the reactor's nanoseconds."""
+        return now >= self._deadline
 
     def abort(self) -> None:
         """Close at once."""
@@ -223,3 +253,4 @@ class HttpAcceptor(ServingAcceptor):
 
 
 _NOBODY = Handler()
+_LOOKS = 8  # in the time that a handshake may take: it may take an eighth longer
