@@ -22,6 +22,14 @@ def ask(sock: socket.socket, *fields: bytes) -> None:
     sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"".join(fields) + b"\r\n")
 
 
+def read_reply(sock: socket.socket) -> None:
+    received = b""
+    while not received.endswith(b"origin"):
+        piece = sock.recv(1 << 16)
+        assert piece, f"the connection ended after {received!r}"
+        received += piece
+
+
 def read_to_the_end(sock: socket.socket) -> bytes:
     received = b""
     while piece := sock.recv(1 << 16):
@@ -39,12 +47,10 @@ def segments_of_a_reply(address: str, tls: ssl.SSLContext | None, *fields: bytes
     with connect(address) as plain:
         sock = plain if tls is None else tls.wrap_socket(plain, server_hostname=NAME)
         ask(sock)
-        received = sock.recv(1 << 16)
+        read_reply(sock)
         before = segments_received(sock)
         ask(sock, *fields)
-        received = sock.recv(1 << 16)
-        while not received.endswith(b"origin"):
-            received += sock.recv(1 << 16)
+        read_reply(sock)
         if fields:
             assert sock.recv(1) == b""
         return segments_received(sock) - before

@@ -41,7 +41,7 @@ cdef class ServingAcceptor(Acceptor):
     cdef void serve(self, Connection connection, ConnectionInfo info, bytes data)
     @cython.locals(reactor=Reactor, info=ConnectionInfo, connection=Connection, handshake=Handshake)
     cdef void on_accept(self, int fd, bytes peer)
-    cdef void watch(self, double seconds)
+    cdef void watch(self, double interval)
     @cython.locals(handshake=Handshake)
     cdef void on_timer(self, Timer timer)
 

@@ -116,12 +116,12 @@ class ServingAcceptor(Acceptor):
             # reach the listener.
             reactor._report(connection)
 
-    def watch(self, seconds: float) -> None:
-        """Handshakes may take so long: look after them now and then, as long as there are any."""
+    def watch(self, interval: float) -> None:
+        """Look after the handshakes every so many seconds, as long as there are any."""
         if not self._watching:
             self._watching = True
-            self._interval = seconds / _LOOKS
-            self.reactor.arm(self._timer, self, self._interval)
+            self._interval = interval
+            self.reactor.arm(self._timer, self, interval)
 
     def on_timer(self, timer: Timer) -> None:
         self._watching = False
@@ -129,7 +129,7 @@ class ServingAcceptor(Acceptor):
             if handshake.is_late(self.reactor.now):
                 handshake.connection.abandon()
         if self.shaking:
-            self.watch(self._interval * _LOOKS)
+            self.watch(self._interval)
 
 
 class Handshake(Handler):
@@ -155,7 +155,7 @@ class Handshake(Handler):
         self.connection.start_tls(layer)
         self.acceptor.shaking.add(self)
         self._deadline = self.acceptor.reactor.now + int(layer.timeout * 1e9)
-        self.acceptor.watch(layer.timeout)
+        self.acceptor.watch(layer.timeout / _LOOKS)
 
     def is_late(self, now: int) -> bool:
         """Say whether it should be over by ``now``, in the reactor's nanoseconds."""
