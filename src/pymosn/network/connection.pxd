@@ -97,6 +97,7 @@ cdef class Connection(Source):
     cdef void _read_tls(self)
     @cython.locals(count=int)
     cdef int _push(self, TlsLayer tls) except -1
+    cdef bint _is_shaking(self) noexcept
     @cython.locals(result=int, handler=Handler)
     cdef void _shake(self, TlsLayer tls)
     @cython.locals(handler=Handler)

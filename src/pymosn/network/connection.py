@@ -310,12 +310,17 @@ class Connection(Source):
                 self._shut(self._reactor.socket_error(self.fd) or _ECONNRESET)
                 return
         if events & ~_OUT:
+            if self._is_shaking():
+                if not self.readable:
+                    self.readable = True
+                    self._reactor.defer_long(self)
+                return
             self.readable = True
-            if not self.paused or (self.tls is not None and self.tls.shaking):
+            if not self.paused:
                 self._read()
 
     def on_deferred(self) -> None:
-        if not self.closed and not self.paused:
+        if not self.closed and (not self.paused or self._is_shaking()):
             self.readable = True
             self._read()
 
@@ -527,6 +532,9 @@ class Connection(Source):
         count = tls.push(self.fd)
         if count <= 0:
             self._stopped(count)
+
+    def _is_shaking(self) -> bool:
+        return self.tls is not None and self.tls.shaking
 
     def _shake(self, tls: TlsLayer) -> None:
         """Go on with the handshake."""

@@ -39,6 +39,7 @@ cdef class Reactor(TimerWheel):
 
     # work for later in this turn
     cdef list _deferred
+    cdef list _long
     cdef Source _first_flush
     cdef Source _last_flush
     cdef Source _first_late
@@ -64,6 +65,7 @@ cdef class Reactor(TimerWheel):
     cdef void close_source(self, Source source)
     cdef void let_go(self)
     cdef int defer(self, Reactive target) except -1
+    cdef int defer_long(self, Reactive target) except -1
     cdef bint has_event_for(self, Source source) noexcept
     cdef void flush_soon(self, Source source) noexcept
     cdef void flush_late(self, Source source) noexcept
@@ -86,8 +88,10 @@ cdef class Reactor(TimerWheel):
     cdef void _send_together(self) noexcept
     cdef int _conclude(self) except -1
     cdef void _run_flushes(self)
+    cdef void _flush_everything(self)
     cdef void _fire_timers(self)
     cdef void _run_deferred(self)
+    cdef void _run_long(self)
     cdef int _wait_ms(self, double timeout)
     cdef void _report(self, object where)
 

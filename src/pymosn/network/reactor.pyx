@@ -91,6 +91,7 @@ cdef enum:
     BATCH = 512             # events taken from the kernel at once
     WORTH = 3               # so many reads or sends together are cheaper than one by one
     PATIENCE_NS = 100000    # what is ready to be sent waits no longer for others
+    LONG_NS = 1000000       # a turn has at least so much for what takes long
     SCRATCH = 65536         # the one hot receive buffer
     GATHER = 16384          # up to here small chunks are copied together for one send()
     VECTORS = 64
@@ -172,6 +173,7 @@ cdef class Reactor(TimerWheel):
         self._sources = [None] * 64
         TimerWheel.__init__(self)
         self._deferred = []
+        self._long = []
         self._python_ready = []
         self.spare_pipes = []
 
@@ -193,6 +195,7 @@ cdef class Reactor(TimerWheel):
         self._sources = []
         self.forget_timers()
         self._deferred = []
+        self._long = []
         self._sending = []
         self._ring = None
         while self._first_flush is not None:
@@ -253,6 +256,13 @@ cdef class Reactor(TimerWheel):
         """Call ``target.on_deferred()`` at the end of this turn."""
         self._deferred.append(target)
 
+    cdef int defer_long(self, Reactive target) except -1:
+        """Call ``target.on_deferred()``, which takes long, when what is quick has been done.
+
+        First come, first served; what does not fit into a turn is done in the next ones.
+        """
+        self._long.append(target)
+
     cdef bint has_event_for(self, Source source) noexcept:
         """Say whether this turn has brought an event of ``source`` that is still to be handled, and
         is not only about writing."""
@@ -289,8 +299,8 @@ cdef class Reactor(TimerWheel):
     cdef int _wait_ms(self, double timeout):
         """Return how long epoll may wait: the nearest timer, at most ``timeout`` seconds."""
         cdef long wait
-        if PyList_GET_SIZE(self._deferred) or self._first_flush is not None \
-                or self._first_late is not None:
+        if PyList_GET_SIZE(self._deferred) or PyList_GET_SIZE(self._long) \
+                or self._first_flush is not None or self._first_late is not None:
             return 0
         wait = self.until_next()
         if timeout >= 0 and (wait < 0 or timeout * 1000 < wait):
@@ -328,13 +338,10 @@ cdef class Reactor(TimerWheel):
             self._fire_timers()
         if PyList_GET_SIZE(self._deferred):
             self._run_deferred()
-        while self._first_flush is not None or self._first_late is not None:
-            if self._first_flush is None:
-                self._first_flush = self._first_late
-                self._last_flush = self._last_late
-                self._first_late = None
-                self._last_late = None
-            self._run_flushes()
+        self._flush_everything()
+        if PyList_GET_SIZE(self._long):
+            self._run_long()
+            self._flush_everything()
         self._acting = None
         return count
 
@@ -485,6 +492,15 @@ cdef class Reactor(TimerWheel):
             except Exception:
                 self._report(self._acting)
 
+    cdef void _flush_everything(self):
+        while self._first_flush is not None or self._first_late is not None:
+            if self._first_flush is None:
+                self._first_flush = self._first_late
+                self._last_flush = self._last_late
+                self._first_late = None
+                self._last_late = None
+            self._run_flushes()
+
     cdef void _fire_timers(self):
         while True:
             try:
@@ -508,6 +524,23 @@ cdef class Reactor(TimerWheel):
             if unflushed == SLOTS:
                 unflushed = 0
                 self._run_flushes()
+
+    cdef void _run_long(self):
+        """Do what takes long: for as much time as all else took in this turn, once at least."""
+        cdef long begun = self.clock()
+        cdef long until = begun + max(begun - self.now, <long>LONG_NS)
+        cdef Py_ssize_t done = 0
+        cdef Reactive target
+        while done < PyList_GET_SIZE(self._long):
+            target = <Reactive>PyList_GET_ITEM(self._long, done)
+            done += 1
+            try:
+                target.on_deferred()
+            except Exception:
+                self._report(target)
+            if self.clock() >= until:
+                break
+        PyList_SetSlice(self._long, 0, done, NULL)
 
     cdef void _report(self, object where):
         """The edge where an exception in connection code ends: it costs that connection only."""

@@ -120,6 +120,7 @@ cdef extern from "<openssl/x509.h>":
                     unsigned int *size)
     const EVP_MD *EVP_sha256()
     int EVP_PKEY_get_base_id(const EVP_PKEY *key)
+    int EVP_PKEY_get_group_name(const EVP_PKEY *key, char *name, size_t size, size_t *length)
     void EVP_PKEY_free(EVP_PKEY *key)
     int EVP_PKEY_RSA, EVP_PKEY_EC, EVP_PKEY_ED25519, EVP_PKEY_RSA_PSS
     int X509_STORE_add_cert(X509_STORE *store, X509 *certificate)
@@ -235,6 +236,8 @@ cdef extern from "<openssl/ssl.h>":
     void SSL_CTX_set_client_hello_cb(SSL_CTX *ctx, ClientHello callback, void *arg)
     int SSL_client_hello_get0_ext(SSL *ssl, unsigned int kind, const unsigned char **data,
                                   size_t *size)
+    ctypedef int (*ServerName)(SSL *, int *, void *) noexcept
+    long SSL_CTX_set_tlsext_servername_callback(SSL_CTX *ctx, ServerName callback)
     ctypedef int (*Ticket)(SSL *, unsigned char *, unsigned char *, EVP_CIPHER_CTX *,
                            EVP_MAC_CTX *, int) noexcept
     int SSL_CTX_set_tlsext_ticket_key_evp_cb(SSL_CTX *ctx, Ticket callback)
@@ -614,6 +617,7 @@ cdef class TlsContext:
         _check_pair(leaf, key)
         _check(SSL_CTX_use_certificate(self._ctx, leaf.x509))
         _check(SSL_CTX_use_PrivateKey(self._ctx, key.pkey))
+        self._signs_in_13 |= _signs_in_13(key)
         SSL_CTX_clear_chain_certs(self._ctx)
         for issuer in chain[1:]:
             _check(SSL_CTX_add0_chain_cert(self._ctx, issuer.x509))
@@ -730,9 +734,11 @@ cdef class TlsServer(TlsFactory):
         for context in self.contexts:
             for server_name in context.names:
                 self._by_name.setdefault(server_name, context)
+        context = self.contexts[0]
         if len(self.contexts) > 1:
-            context = self.contexts[0]
             SSL_CTX_set_client_hello_cb(context._ctx, _on_client_hello, <void *>self)
+        if all([(<TlsContext>item)._signs_in_13 for item in self.contexts]):
+            SSL_CTX_set_tlsext_servername_callback(context._ctx, _on_server_name)
 
     def _context(self, settings):
         try:
@@ -771,6 +777,15 @@ cdef class TlsServer(TlsFactory):
                 if protocol in protocols:
                     return context
         return self.contexts[0]
+
+
+cdef int _on_server_name(SSL *ssl, int *alert, void *arg) noexcept:
+    """Leave everything as ``_on_client_hello`` decided it.
+
+    OpenSSL looks in each handshake for a key that TLS 1.3 can sign with, even if it resumes and
+    nothing is signed; but not where this may bring one.
+    """
+    return SSL_TLSEXT_ERR_NOACK
 
 
 cdef int _on_client_hello(SSL *ssl, int *alert, void *arg) noexcept:
@@ -1402,6 +1417,15 @@ def _check_pair(_Certificate leaf, _Key key):
     if X509_check_private_key(leaf.x509, key.pkey) != 1:
         ERR_clear_error()
         raise TlsError("the private key does not belong to the certificate")
+
+
+cdef bint _signs_in_13(_Key key):
+    """Say whether TLS 1.3 has a signature for this key (RFC 8446 §4.2.3)."""
+    cdef char name[32]
+    if EVP_PKEY_get_base_id(key.pkey) != EVP_PKEY_EC:
+        return True
+    return (EVP_PKEY_get_group_name(key.pkey, name, sizeof(name), NULL) == 1
+            and <bytes>name in (b"prime256v1", b"secp384r1", b"secp521r1"))
 
 
 cdef list _certificate_names(X509 *certificate):
