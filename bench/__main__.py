@@ -65,7 +65,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--scenarios", type=_names(SCENARIOS), default=list(SCENARIOS))
     parser.add_argument("--proxies", type=_names(proxies), default=proxies)
-    parser.add_argument("--rounds", type=_at_least(1), default=5)
+    # Where its memory lies makes a program some per cent faster or slower until it is restarted.
+    parser.add_argument("--starts", type=_at_least(1), default=2, help="of each proxy")
+    parser.add_argument("--rounds", type=_at_least(1), default=3, help="after each start")
     # The measured window: shorter, and what happens at its edges shows in the result.
     parser.add_argument("--seconds", type=_at_least(1), default=3)
     parser.add_argument("--connections", type=_at_least(1), default=32)
@@ -113,6 +115,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     return Settings(
+        starts=arguments.starts,
         rounds=arguments.rounds,
         seconds=arguments.seconds,
         connections=arguments.connections,
@@ -135,8 +138,9 @@ def _facts(settings: Settings, scenarios: Sequence[str]) -> dict[str, str]:
         "machine": f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()} "
         f"{platform.release()}, load averages before the run {load}",
         "programs": f"{named}, origin {origin}, Python {platform.python_version()}",
-        "rounds": f"{settings.rounds} of {settings.seconds} s, interleaved, after one that does "
-        "not count; median (minimum–maximum), ratios taken round by round",
+        "rounds": f"{settings.rounds} of {settings.seconds} s after each of {settings.starts} "
+        "starts of the proxies, interleaved, after one that does not count; median "
+        "(minimum–maximum), ratios taken round by round",
         "connections": f"{settings.connections}, unless the scenario says otherwise",
         "cores": "the proxies share one, load generator and origin another",
     }

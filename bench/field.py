@@ -71,6 +71,12 @@ class Field:
     def connections(self) -> int:
         return self.scenario.connections or self.settings.connections
 
+    def stop(self, runner: Runner) -> None:
+        """End the proxy, if it runs."""
+        if runner.child is not None:
+            self.fleet.stop(runner.child)
+            runner.child = None
+
     def standing(self) -> list[Runner]:
         """Those that have not failed."""
         return [runner for runner in self.runners if runner.outcome.problem is None]

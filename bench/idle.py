@@ -37,9 +37,7 @@ def run_idle(field: Field) -> None:
                 _measure_rpc(field, runner)
             else:
                 _measure(field, runner)
-        if runner.child is not None:
-            field.fleet.stop(runner.child)
-            runner.child = None
+        field.stop(runner)
         print(f"  {field.scenario.name}: {runner.proxy.name}", file=sys.stderr)
 
 

@@ -82,14 +82,27 @@ def ratio(ours: Outcome, baseline: Outcome, metric: str) -> Spread | None:
     return spread([mine / theirs for mine, theirs in pairs if theirs > 0])
 
 
+def ratio_by_start(ours: Outcome, baseline: Outcome, metric: str) -> list[float]:
+    """The mean of the rounds' ratios for each start of the proxies."""
+    starts: dict[float, list[float]] = {}
+    for mine, theirs in _rounds(ours, baseline, metric):
+        if "start" in mine and theirs[metric] > 0:
+            starts.setdefault(mine["start"], []).append(mine[metric] / theirs[metric])
+    return [statistics.fmean(ratios) for ratios in starts.values()]
+
+
 def difference(ours: Outcome, baseline: Outcome, metric: str) -> Spread | None:
     """`ours` minus `baseline`, taken round by round."""
     return spread([mine - theirs for mine, theirs in _pairs(ours, baseline, metric)])
 
 
 def _pairs(ours: Outcome, baseline: Outcome, metric: str) -> list[tuple[float, float]]:
+    return [(a[metric], b[metric]) for a, b in _rounds(ours, baseline, metric)]
+
+
+def _rounds(ours: Outcome, baseline: Outcome, metric: str) -> list[tuple[Sample, Sample]]:
     if ours.failed or baseline.failed:
         return []
     # Not strict: who was stopped early has fewer rounds.
     both = zip(ours.samples, baseline.samples, strict=False)
-    return [(a[metric], b[metric]) for a, b in both if metric in a and metric in b]
+    return [(a, b) for a, b in both if metric in a and metric in b]

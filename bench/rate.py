@@ -18,14 +18,18 @@ _START_SECONDS = 20.0
 
 def run_rate(field: Field) -> None:
     """Fill the outcomes of all runners. Who gives a wrong reply fails and takes no more turns."""
-    for runner in field.standing():
-        with runner.attempt():
-            serve(field, runner)
-    for turn in range(field.settings.rounds + 1):
+    starts, rounds = field.settings.starts, field.settings.rounds
+    for start in range(1, starts + 1):
         for runner in field.standing():
             with runner.attempt():
-                _round(field, runner, counted=turn > 0)
-        print(f"  {field.scenario.name}: round {turn} of {field.settings.rounds}", file=sys.stderr)
+                field.stop(runner)
+                serve(field, runner)
+        for turn in range(rounds + 1):
+            for runner in field.standing():
+                with runner.attempt():
+                    _round(field, runner, start if turn else None)
+            shown = f"round {turn} of {rounds}, start {start} of {starts}"
+            print(f"  {field.scenario.name}: {shown}", file=sys.stderr)
     if field.settings.trace_syscalls:
         for runner in field.standing():
             _trace(field, runner)
@@ -40,11 +44,12 @@ def serve(field: Field, runner: Runner) -> None:
     wait_for(runner.child, runner.check_reply, time.monotonic() + _START_SECONDS)
 
 
-def _round(field: Field, runner: Runner, *, counted: bool) -> None:
+def _round(field: Field, runner: Runner, start: int | None) -> None:
+    """Measure once; without a `start` it does not count."""
     runner.check_reply()
     sample = measure(field, runner)
-    if counted:
-        runner.outcome.samples.append(sample)
+    if start is not None:
+        runner.outcome.samples.append(sample | {"start": start})
 
 
 def measure(field: Field, runner: Runner) -> Sample:

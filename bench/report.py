@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.campaign import ScenarioResult
-from bench.outcome import Outcome, Spread, difference, ratio
+from bench.outcome import Outcome, Spread, difference, ratio, ratio_by_start
 from bench.scenarios import FILTERED, Kind
 
 # What others may use of the proxies' core before they disturb its caches too much.
@@ -109,6 +110,7 @@ def _remarks(result: ScenarioResult) -> list[str]:
         added = difference(with_filter, without, Kind.RATE.value)
         if added:
             lines.append(f"- The filter adds {_cell(added, 2)} µs to a request.")
+    lines += _by_start(result)
     shared = [s for o in result.outcomes if (s := o.spread("others_percent"))]
     worst = max((s.high for s in shared), default=0)
     if worst > _QUIET_PERCENT:
@@ -122,6 +124,23 @@ def _remarks(result: ScenarioResult) -> list[str]:
             named = ", ".join(f"{name} {count:.2f}" for name, count in calls if count >= 0.01)
             lines.append(f"- {outcome.proxy}, system calls a request: {named}.")
     return ["", *lines] if lines else []
+
+
+def _by_start(result: ScenarioResult) -> list[str]:
+    """How sure the ratios are: rounds of one start are not independent of each other."""
+    baseline = result.outcome(result.scenario.baseline)
+    lines = []
+    for outcome in result.outcomes:
+        if baseline is None or outcome is baseline:
+            continue
+        means = ratio_by_start(outcome, baseline, result.scenario.kind.value)
+        if len(means) > 1:
+            error = statistics.stdev(means) / len(means) ** 0.5
+            lines.append(
+                f"- {outcome.proxy}: {statistics.fmean(means):.3f} × {baseline.proxy}, the mean of "
+                f"{len(means)} starts, with a standard error of {error:.3f}."
+            )
+    return lines
 
 
 def _cell(spread: Spread | None, decimals: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 class Settings:
     """`out` is absolute. The two cores differ."""
 
+    starts: int
     rounds: int
     seconds: int
     connections: int

@@ -12,14 +12,13 @@ from bench.rate import serve
 
 def run_startup(field: Field) -> None:
     """Interleaved rounds; the first, which reads the programs from disk, does not count."""
-    for turn in range(field.settings.rounds + 1):
+    rounds = field.settings.starts * field.settings.rounds
+    for turn in range(rounds + 1):
         for runner in field.standing():
             with runner.attempt():
                 _start_once(field, runner, counted=turn > 0)
-            if runner.child is not None:
-                field.fleet.stop(runner.child)
-                runner.child = None
-        print(f"  {field.scenario.name}: round {turn} of {field.settings.rounds}", file=sys.stderr)
+            field.stop(runner)
+        print(f"  {field.scenario.name}: round {turn} of {rounds}", file=sys.stderr)
 
 
 def _start_once(field: Field, runner: Runner, *, counted: bool) -> None:

@@ -18,7 +18,15 @@ from bench.credentials import Credentials
 from bench.h2load import parse_h2load, request_times
 from bench.handshakes import parse_handshakes
 from bench.origin import Origin, listeners
-from bench.outcome import Outcome, Spread, difference, percentiles, ratio, spread
+from bench.outcome import (
+    Outcome,
+    Spread,
+    difference,
+    percentiles,
+    ratio,
+    ratio_by_start,
+    spread,
+)
 from bench.processes import BenchError, process_tree
 from bench.proxies import contenders
 from bench.proxies.base import Plan
@@ -241,6 +249,13 @@ class TestArithmetic:
         # Of the medians it would be 12 / 20.
         ours, baseline = outcome("pymosn", 10, 30, 12), outcome("nginx", 20, 20, 60)
         assert ratio(ours, baseline, "cpu_us") == Spread(0.5, 0.2, 1.5)
+
+    def test_ratios_of_a_start_are_one(self) -> None:
+        ours, baseline = outcome("pymosn", 10, 30, 12), outcome("nginx", 20, 20, 60)
+        assert ratio_by_start(ours, baseline, "cpu_us") == []
+        for sample, start in zip(ours.samples, (1, 1, 2), strict=True):
+            sample["start"] = start
+        assert ratio_by_start(ours, baseline, "cpu_us") == [1.0, 0.2]
 
     def test_difference_is_taken_round_by_round(self) -> None:
         ours, baseline = outcome(FILTERED, 12, 15), outcome("pymosn", 10, 11)
@@ -465,6 +480,15 @@ class TestReport:
         assert "| mosn | – | not installed (build it) |" in text
         rows = [line for line in text.splitlines() if line.startswith("|")]
         assert len({row.count("|") for row in rows}) == 1
+
+    def test_how_sure_the_ratios_are(self) -> None:
+        result = self.result()
+        assert "standard error" not in as_markdown([result], {}, {})
+        for outcome in result.outcomes:
+            for start, sample in enumerate(outcome.samples, start=1):
+                sample["start"] = start
+        line = "- pymosn: 0.900 × nginx, the mean of 3 starts, with a standard error of 0.058."
+        assert line in as_markdown([result], {}, {}).splitlines()
 
     def test_noise_is_said(self) -> None:
         result = self.result()
