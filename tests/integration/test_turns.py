@@ -1,0 +1,79 @@
+"""In what order a turn of the reactor does its work."""
+
+import select
+import socket
+import ssl
+import time
+from contextlib import ExitStack
+
+from tests.support.configs import http_listener, pausing_config
+from tests.support.filters import Pause
+from tests.support.secured import NAME, context
+
+HANDSHAKES = 16
+TRIES = 5
+"""A busy machine may keep the client from looking in time; not every time."""
+
+
+def connect(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), 20)
+
+
+def ask(sock: socket.socket, path: str) -> None:
+    sock.sendall(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path.encode())
+
+
+def read_reply(sock: socket.socket) -> None:
+    received = b""
+    while not received.endswith(b"\r\n\r\n"):
+        piece = sock.recv(1 << 16)
+        assert piece, f"the connection ended after {received!r}"
+        received += piece
+
+
+def client_hello() -> bytes:
+    to_send = ssl.MemoryBIO()
+    tls = ssl.create_default_context()
+    session = tls.wrap_bio(ssl.MemoryBIO(), to_send, server_hostname=NAME)
+    try:
+        session.do_handshake()
+    except ssl.SSLWantReadError:
+        return to_send.read()
+    raise AssertionError("a handshake needs a server")
+
+
+def test_handshakes_hold_nobody_up(pymosn, origin, files) -> None:
+    """What is quick is done before those of its turn, and between those that are left over."""
+    config = pausing_config(origin.address)
+    server = config["servers"][0]
+    server["routers"][0]["virtual_hosts"][0]["routers"].insert(
+        0, {"match": {"path": "/quick"}, "direct_response": {"status": 200}}
+    )
+    listener = http_listener("secured")
+    listener["filter_chains"][0]["tls_context_set"] = [context(files, "rsa")]
+    server["listeners"].append(listener)
+    proxy = pymosn(config)
+    hello = client_hello()
+    before, between = [], []
+    for _ in range(TRIES):
+        with ExitStack() as clients:
+            first, other = (clients.enter_context(connect(proxy.address)) for _ in range(2))
+            shaking = [
+                clients.enter_context(connect(proxy.addresses["secured"]))
+                for _ in range(HANDSHAKES)
+            ]
+            ask(other, "/quick")
+            read_reply(other)
+            ask(first, "/pause")
+            time.sleep(Pause.SECONDS / 4)
+            for sock in shaking:
+                sock.sendall(hello)
+            for done in (before, between):
+                ask(other, "/quick")
+                read_reply(other)
+                done.append(len(select.select(shaking, [], [], 0)[0]))
+            for sock in shaking:
+                assert sock.recv(1) == b"\x16"  # a handshake record (RFC 8446 §5.1)
+    assert min(before) < HANDSHAKES / 2
+    assert min(between) < HANDSHAKES
