@@ -50,7 +50,6 @@ cdef class TlsContext:
     cdef bytes _groups
     cdef frozenset _peer_names
     cdef list _staples
-    cdef bint _signs_in_13
     cdef readonly bint server
 
     cdef void _configure(self, object settings)

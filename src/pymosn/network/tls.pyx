@@ -319,6 +319,7 @@ _CIPHERS = (
 )
 _SUITES = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 _GROUPS = b"X25519:P-256:P-384:P-521"
+_SIGNING_CURVES = (b"prime256v1", b"secp384r1", b"secp521r1")  # RFC 8446 §4.2.3
 _TICKET_SECONDS = 7200
 """How long a session can be resumed, and so how old a verified client certificate may be."""
 
@@ -617,7 +618,6 @@ cdef class TlsContext:
         _check_pair(leaf, key)
         _check(SSL_CTX_use_certificate(self._ctx, leaf.x509))
         _check(SSL_CTX_use_PrivateKey(self._ctx, key.pkey))
-        self._signs_in_13 |= _signs_in_13(key)
         SSL_CTX_clear_chain_certs(self._ctx)
         for issuer in chain[1:]:
             _check(SSL_CTX_add0_chain_cert(self._ctx, issuer.x509))
@@ -735,10 +735,9 @@ cdef class TlsServer(TlsFactory):
             for server_name in context.names:
                 self._by_name.setdefault(server_name, context)
         context = self.contexts[0]
+        SSL_CTX_set_tlsext_servername_callback(context._ctx, _on_server_name)
         if len(self.contexts) > 1:
             SSL_CTX_set_client_hello_cb(context._ctx, _on_client_hello, <void *>self)
-        if all([(<TlsContext>item)._signs_in_13 for item in self.contexts]):
-            SSL_CTX_set_tlsext_servername_callback(context._ctx, _on_server_name)
 
     def _context(self, settings):
         try:
@@ -783,7 +782,7 @@ cdef int _on_server_name(SSL *ssl, int *alert, void *arg) noexcept:
     """Leave everything as ``_on_client_hello`` decided it.
 
     OpenSSL looks in each handshake for a key that TLS 1.3 can sign with, even if it resumes and
-    nothing is signed; but not where this may bring one.
+    nothing is signed; but not where this may bring one.  All ours are such (``_check_pair``).
     """
     return SSL_TLSEXT_ERR_NOACK
 
@@ -1414,18 +1413,19 @@ cdef _Key _read_key(bytes text):
 
 
 def _check_pair(_Certificate leaf, _Key key):
+    """Raise ``TlsError`` unless handshakes can succeed with these."""
+    cdef char curve[64]
+    cdef bytes name = b"unnamed"
     if X509_check_private_key(leaf.x509, key.pkey) != 1:
         ERR_clear_error()
         raise TlsError("the private key does not belong to the certificate")
-
-
-cdef bint _signs_in_13(_Key key):
-    """Say whether TLS 1.3 has a signature for this key (RFC 8446 §4.2.3)."""
-    cdef char name[32]
-    if EVP_PKEY_get_base_id(key.pkey) != EVP_PKEY_EC:
-        return True
-    return (EVP_PKEY_get_group_name(key.pkey, name, sizeof(name), NULL) == 1
-            and <bytes>name in (b"prime256v1", b"secp384r1", b"secp521r1"))
+    if EVP_PKEY_get_base_id(key.pkey) == EVP_PKEY_EC:
+        if EVP_PKEY_get_group_name(key.pkey, curve, sizeof(curve), NULL) == 1:
+            name = curve
+        ERR_clear_error()
+        if name not in _SIGNING_CURVES:
+            raise TlsError(f"the private key is of the curve {name.decode()}, with which no "
+                           "handshake can succeed; expected P-256, P-384 or P-521")
 
 
 cdef list _certificate_names(X509 *certificate):

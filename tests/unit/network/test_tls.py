@@ -1,5 +1,6 @@
 """Our TLS against Python's, with the network between them in the test's hands."""
 
+import datetime
 import ssl
 import time
 from collections.abc import Iterator
@@ -7,6 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pymosn import snapshot
 from pymosn.network.tls import (
@@ -504,12 +509,6 @@ def test_facts_of_a_client(ours: Ours, authority: Authority, tmp_path) -> None:
 
 def uri_certificate(authority: Authority, uris: list[str], directory, client) -> None:
     """Give a client a certificate with URI names, which trustme does not make."""
-    import datetime
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     key = ec.generate_private_key(ec.SECP256R1())
     issuer_key = serialization.load_pem_private_key(
         authority.ca.private_key_pem.bytes(), password=None
@@ -752,9 +751,46 @@ def test_certificates_are_checked(authority: Authority) -> None:
         read_authorities("")
 
 
-def test_an_encrypted_key_is_not_asked_for(authority: Authority) -> None:
-    from cryptography.hazmat.primitives import serialization
+def self_signed(curve: ec.EllipticCurve) -> snapshot.Certificate:
+    """Return a certificate for NAME whose key is of this curve."""
+    key = ec.generate_private_key(curve)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    form = serialization.PrivateFormat.PKCS8
+    pem = key.private_bytes(Encoding.PEM, form, serialization.NoEncryption())
+    return snapshot.Certificate(
+        chain=made.public_bytes(Encoding.PEM).decode(),
+        key=pem.decode(),
+    )
 
+
+@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()])
+def test_keys_of_every_curve_of_tls_1_3(ours: Ours, curve: ec.EllipticCurve) -> None:
+    certificate = self_signed(curve)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = ssl.CERT_NONE
+    server = ours.server(snapshot.TlsContext(certificates=[certificate]))
+    with Wire(server.session(), client, name=NAME) as wire:
+        assert wire.shake() == DONE, wire.layer.error
+        assert wire.layer.fact("version") == b"TLSv1.3"
+
+
+def test_a_key_of_another_curve_is_refused() -> None:
+    odd = self_signed(ec.SECP256K1())
+    with pytest.raises(TlsError, match="of the curve secp256k1, with which no handshake"):
+        read_certificate(odd.chain, odd.key)
+    with pytest.raises(TlsError, match="of the curve secp256k1, with which no handshake"):
+        check_context(snapshot.TlsContext(certificates=[odd]))
+
+
+def test_an_encrypted_key_is_not_asked_for(authority: Authority) -> None:
     one = authority.issue("a.test")
     key = serialization.load_pem_private_key(one.key.encode(), password=None)
     encrypted = key.private_bytes(
