@@ -4,7 +4,7 @@ A module is compiled when it has a sibling ``.pxd`` (typed Python) or is a ``.py
 there), so the ``.pxd`` files are the map of the data plane.  The build fails when a module does not
 compile: a proxy that silently runs ten times slower is an outage.
 
-``network/tls.pyx`` is linked with OpenSSL 3, whose headers must be installed.
+``network/openssl.pxd`` names what is used of OpenSSL 3, whose headers must be installed.
 
 Environment: ``PYMOSN_ASAN=1`` builds with AddressSanitizer, ``PYMOSN_DEBUG=1`` without
 optimisation.
@@ -36,7 +36,11 @@ if ASAN:
     LINK_FLAGS += ["-fsanitize=address"]
 
 
-LIBRARIES = {"pymosn.network.tls": ["ssl", "crypto"]}
+LIBRARIES = {
+    "pymosn.network.openssl": ["crypto"],
+    "pymosn.network.certificates": ["crypto"],
+    "pymosn.network.tls": ["ssl", "crypto"],
+}
 
 
 def check_openssl() -> None:

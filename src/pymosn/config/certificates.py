@@ -27,7 +27,7 @@ class CertificateError(ValueError):
 
 
 class Facts(Protocol):
-    """What is known of a certificate (``network.tls.CertificateFacts``)."""
+    """What is known of a certificate (``network.certificates.CertificateFacts``)."""
 
     names: list[str]
     key_type: str

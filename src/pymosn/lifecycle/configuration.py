@@ -70,13 +70,13 @@ class OpenSslChecks:
 
     def pair(self, chain: str, key: str) -> Facts:
         """Return the facts of a certificate; raises ``ValueError`` when its key is another's."""
-        from pymosn.network.tls import read_certificate  # noqa: PLC0415  takes megabytes
+        from pymosn.network.certificates import read_certificate  # noqa: PLC0415  takes megabytes
 
         return read_certificate(chain, key)
 
     def authorities(self, text: str) -> None:
         """Raise ``ValueError`` when a text has no CA certificates."""
-        from pymosn.network.tls import read_authorities  # noqa: PLC0415  takes megabytes
+        from pymosn.network.certificates import read_authorities  # noqa: PLC0415  takes megabytes
 
         read_authorities(text)
 

@@ -1,20 +1,8 @@
 from pymosn.buffer cimport OutputQueue
+from pymosn.network.openssl cimport BIO, SSL, SSL_CTX, SSL_SESSION
 from pymosn.network.reactor cimport Reactor
 from pymosn.network.secure cimport TlsFactory, TlsLayer
 from pymosn.observe.metrics cimport TlsStats
-
-
-cdef extern from "<openssl/ssl.h>":
-    ctypedef struct SSL:
-        pass
-    ctypedef struct SSL_CTX:
-        pass
-    ctypedef struct SSL_SESSION:
-        pass
-
-cdef extern from "<openssl/bio.h>":
-    ctypedef struct BIO:
-        pass
 
 cdef enum:
     SESSIONS = 8

@@ -7,17 +7,6 @@ from pymosn.network.reactor import Reactor
 from pymosn.network.secure import TlsFactory, TlsLayer
 from pymosn.observe.metrics import TlsStats
 
-class TlsError(ValueError): ...
-
-class CertificateFacts:
-    subject: str
-    names: list[str]
-    key_type: str
-    not_before: int
-    not_after: int
-
-def read_certificate(chain: str, key: str) -> CertificateFacts: ...
-def read_authorities(text: str) -> int: ...
 def check_context(settings: snapshot.TlsContext) -> None: ...
 def new_ticket_key() -> bytes: ...
 

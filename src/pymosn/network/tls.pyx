@@ -1,4 +1,4 @@
-"""TLS by OpenSSL 3 on our own buffers; the only file that speaks to libssl.
+"""TLS by OpenSSL 3 on our own buffers: contexts, sessions, resumption.
 
 C is spoken here because Python's ``ssl`` reaches neither session tickets that all workers share
 nor the choice of a certificate by the ClientHello, and copies every record twice more.
@@ -24,12 +24,17 @@ import ipaddress
 import logging
 import os
 import time
-import urllib.parse
 
 from msgspec import structs
 
 from pymosn.buffer cimport OutputQueue, Part
+from pymosn.network.certificates cimport (
+    Certificate, PrivateKey, alternative_names, certificate_fact, certificate_names, check_pair,
+    read_chain, read_key)
+from pymosn.network.openssl cimport *
+
 from pymosn.network.address import text as address_text
+from pymosn.network.openssl import TlsError
 
 
 cdef extern from "Python.h":
@@ -37,262 +42,6 @@ cdef extern from "Python.h":
         pass
     int _PyBytes_Resize(PyObject **string, Py_ssize_t size) except -1
     PyObject *new_bytes "PyBytes_FromStringAndSize"(char *data, Py_ssize_t size)
-
-cdef extern from "<time.h>" nogil:
-    struct tm:
-        pass
-    long timegm(tm *when)
-
-cdef extern from "<openssl/bio.h>":
-    ctypedef struct BIO_METHOD:
-        pass
-    BIO_METHOD *BIO_meth_new(int kind, const char *name)
-    int BIO_meth_set_read(BIO_METHOD *method, int (*read)(BIO *, char *, int) noexcept)
-    int BIO_meth_set_write(BIO_METHOD *method, int (*write)(BIO *, const char *, int) noexcept)
-    int BIO_meth_set_ctrl(BIO_METHOD *method, long (*ctrl)(BIO *, int, long, void *) noexcept)
-    int BIO_get_new_index()
-    BIO *BIO_new(const BIO_METHOD *method)
-    BIO *BIO_new_mem_buf(const void *data, int size)
-    BIO *BIO_new_memory "BIO_new"(const BIO_METHOD *method)
-    const BIO_METHOD *BIO_s_mem()
-    long BIO_get_mem_data(BIO *bio, char **data)
-    void BIO_set_data(BIO *bio, void *data)
-    void *BIO_get_data(BIO *bio)
-    void BIO_set_init(BIO *bio, int init)
-    void BIO_clear_retry_flags(BIO *bio)
-    void BIO_set_retry_read(BIO *bio)
-    int BIO_up_ref(BIO *bio)
-    int BIO_free(BIO *bio)
-    int BIO_TYPE_SOURCE_SINK, BIO_CTRL_FLUSH
-
-cdef extern from "<openssl/err.h>":
-    unsigned long ERR_peek_error()
-    unsigned long ERR_peek_last_error()
-    unsigned long ERR_get_error()
-    void ERR_clear_error()
-    const char *ERR_reason_error_string(unsigned long error)
-    int ERR_GET_REASON(unsigned long error)
-    int ERR_GET_LIB(unsigned long error)
-    int ERR_LIB_PEM, ERR_LIB_SSL
-
-cdef extern from "<openssl/x509.h>":
-    ctypedef struct X509:
-        pass
-    ctypedef struct X509_NAME:
-        pass
-    ctypedef struct X509_STORE:
-        pass
-    ctypedef struct X509_STORE_CTX:
-        pass
-    ctypedef struct EVP_PKEY:
-        pass
-    ctypedef struct EVP_MD:
-        pass
-    ctypedef struct ASN1_TIME:
-        pass
-    ctypedef struct ASN1_STRING:
-        pass
-    ctypedef struct ASN1_INTEGER:
-        pass
-    ctypedef struct BIGNUM:
-        pass
-    void X509_free(X509 *certificate)
-    X509_NAME *X509_get_subject_name(const X509 *certificate)
-    X509_NAME *X509_get_issuer_name(const X509 *certificate)
-    int X509_NAME_print_ex(BIO *out, const X509_NAME *name, int indent, unsigned long flags)
-    int X509_NAME_get_index_by_NID(const X509_NAME *name, int nid, int last)
-    void *X509_NAME_get_entry(const X509_NAME *name, int position)
-    ASN1_STRING *X509_NAME_ENTRY_get_data(const void *entry)
-    EVP_PKEY *X509_get0_pubkey(const X509 *certificate)
-    int X509_check_private_key(const X509 *certificate, const EVP_PKEY *key)
-    ASN1_INTEGER *X509_get_serialNumber(X509 *certificate)
-    const ASN1_TIME *X509_get0_notAfter(const X509 *certificate)
-    const ASN1_TIME *X509_get0_notBefore(const X509 *certificate)
-    int ASN1_TIME_to_tm(const ASN1_TIME *moment, tm *when)
-    BIGNUM *ASN1_INTEGER_to_BN(const ASN1_INTEGER *number, BIGNUM *result)
-    char *BN_bn2hex(const BIGNUM *number)
-    void BN_free(BIGNUM *number)
-    void OPENSSL_free(void *memory)
-    void *OPENSSL_memdup(const void *data, size_t size)
-    const unsigned char *ASN1_STRING_get0_data(const ASN1_STRING *string)
-    int ASN1_STRING_length(const ASN1_STRING *string)
-    int X509_digest(const X509 *certificate, const EVP_MD *kind, unsigned char *out,
-                    unsigned int *size)
-    const EVP_MD *EVP_sha256()
-    int EVP_PKEY_get_base_id(const EVP_PKEY *key)
-    int EVP_PKEY_get_group_name(const EVP_PKEY *key, char *name, size_t size, size_t *length)
-    void EVP_PKEY_free(EVP_PKEY *key)
-    int EVP_PKEY_RSA, EVP_PKEY_EC, EVP_PKEY_ED25519, EVP_PKEY_RSA_PSS
-    int X509_STORE_add_cert(X509_STORE *store, X509 *certificate)
-    X509 *X509_STORE_CTX_get0_cert(const X509_STORE_CTX *ctx)
-    void *X509_STORE_CTX_get_ex_data(const X509_STORE_CTX *ctx, int index)
-    int X509_STORE_CTX_get_error_depth(const X509_STORE_CTX *ctx)
-    void X509_STORE_CTX_set_error(X509_STORE_CTX *ctx, int error)
-    const char *X509_verify_cert_error_string(long error)
-    int X509_V_OK, X509_V_ERR_APPLICATION_VERIFICATION, NID_commonName, NID_subject_alt_name
-    unsigned long XN_FLAG_RFC2253
-
-cdef extern from "<openssl/x509v3.h>":
-    ctypedef struct GENERAL_NAME:
-        int type
-    ctypedef struct GENERAL_NAMES:
-        pass
-    int GEN_DNS, GEN_URI
-    void *X509_get_ext_d2i(const X509 *certificate, int nid, int *critical, int *index)
-    int sk_GENERAL_NAME_num(const GENERAL_NAMES *names)
-    GENERAL_NAME *sk_GENERAL_NAME_value(const GENERAL_NAMES *names, int index)
-    void GENERAL_NAMES_free(GENERAL_NAMES *names)
-    void *GENERAL_NAME_get0_value(const GENERAL_NAME *name, int *kind)
-    ctypedef struct X509_VERIFY_PARAM:
-        pass
-    int X509_VERIFY_PARAM_set1_host(X509_VERIFY_PARAM *param, const char *name, size_t size)
-    int X509_VERIFY_PARAM_set1_ip_asc(X509_VERIFY_PARAM *param, const char *address)
-    void X509_VERIFY_PARAM_set_hostflags(X509_VERIFY_PARAM *param, unsigned int flags)
-    int X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
-
-cdef extern from "<openssl/pem.h>":
-    ctypedef int (*Password)(char *, int, int, void *) noexcept
-    X509 *PEM_read_bio_X509_AUX(BIO *bio, X509 **x, Password password, void *arg)
-    X509 *PEM_read_bio_X509(BIO *bio, X509 **x, Password password, void *arg)
-    EVP_PKEY *PEM_read_bio_PrivateKey(BIO *bio, EVP_PKEY **x, Password password, void *arg)
-    int PEM_write_bio_X509(BIO *bio, X509 *certificate)
-    int PEM_R_NO_START_LINE
-
-cdef extern from "<openssl/evp.h>":
-    ctypedef struct EVP_CIPHER:
-        pass
-    ctypedef struct EVP_CIPHER_CTX:
-        pass
-    ctypedef struct EVP_MAC_CTX:
-        pass
-    ctypedef struct OSSL_PARAM:
-        pass
-    EVP_CIPHER *EVP_CIPHER_fetch(void *library, const char *name, const char *properties)
-    int EVP_EncryptInit_ex(EVP_CIPHER_CTX *ctx, const EVP_CIPHER *kind, void *engine,
-                           const unsigned char *key, const unsigned char *iv)
-    int EVP_DecryptInit_ex(EVP_CIPHER_CTX *ctx, const EVP_CIPHER *kind, void *engine,
-                           const unsigned char *key, const unsigned char *iv)
-    int EVP_MAC_CTX_set_params(EVP_MAC_CTX *ctx, const OSSL_PARAM *params)
-    OSSL_PARAM OSSL_PARAM_construct_octet_string(const char *key, void *data, size_t size)
-    OSSL_PARAM OSSL_PARAM_construct_utf8_string(const char *key, char *data, size_t size)
-    OSSL_PARAM OSSL_PARAM_construct_end()
-
-cdef extern from "<openssl/rand.h>":
-    int RAND_bytes(unsigned char *out, int size)
-
-cdef extern from "<openssl/ssl.h>":
-    ctypedef struct SSL_METHOD:
-        pass
-    ctypedef struct SSL_CIPHER:
-        pass
-    const SSL_METHOD *TLS_server_method()
-    const SSL_METHOD *TLS_client_method()
-    SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
-    void SSL_CTX_free(SSL_CTX *ctx)
-    unsigned long SSL_CTX_set_options(SSL_CTX *ctx, unsigned long options)
-    unsigned long SSL_CTX_get_options(const SSL_CTX *ctx)
-    unsigned long SSL_set_options(SSL *ssl, unsigned long options)
-    unsigned long SSL_get_options(const SSL *ssl)
-    unsigned long SSL_clear_options(SSL *ssl, unsigned long options)
-    long SSL_CTX_set_mode(SSL_CTX *ctx, long mode)
-    long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode)
-    long SSL_CTX_set_timeout(SSL_CTX *ctx, long seconds)
-    int SSL_CTX_set_num_tickets(SSL_CTX *ctx, size_t count)
-    int SSL_CTX_set_min_proto_version(SSL_CTX *ctx, int version)
-    int SSL_CTX_set_max_proto_version(SSL_CTX *ctx, int version)
-    int SSL_CTX_get_min_proto_version(SSL_CTX *ctx)
-    int SSL_CTX_get_max_proto_version(SSL_CTX *ctx)
-    int SSL_set_min_proto_version(SSL *ssl, int version)
-    int SSL_set_max_proto_version(SSL *ssl, int version)
-    void SSL_CTX_set_security_level(SSL_CTX *ctx, int level)
-    int SSL_CTX_get_security_level(const SSL_CTX *ctx)
-    void SSL_set_security_level(SSL *ssl, int level)
-    int SSL_CTX_set_cipher_list(SSL_CTX *ctx, const char *names)
-    int SSL_CTX_set_ciphersuites(SSL_CTX *ctx, const char *names)
-    int SSL_CTX_set1_groups_list(SSL_CTX *ctx, const char *names)
-    int SSL_set1_groups_list(SSL *ssl, const char *names)
-    int SSL_CTX_use_certificate(SSL_CTX *ctx, X509 *certificate)
-    int SSL_CTX_use_PrivateKey(SSL_CTX *ctx, EVP_PKEY *key)
-    int SSL_CTX_add0_chain_cert(SSL_CTX *ctx, X509 *certificate)
-    int SSL_CTX_clear_chain_certs(SSL_CTX *ctx)
-    X509_STORE *SSL_CTX_get_cert_store(const SSL_CTX *ctx)
-    int SSL_CTX_set_default_verify_paths(SSL_CTX *ctx)
-    int SSL_CTX_add_client_CA(SSL_CTX *ctx, X509 *certificate)
-    ctypedef int (*Verify)(int, X509_STORE_CTX *) noexcept
-    void SSL_CTX_set_verify(SSL_CTX *ctx, int mode, Verify verify)
-    int SSL_CTX_get_verify_mode(const SSL_CTX *ctx)
-    Verify SSL_CTX_get_verify_callback(const SSL_CTX *ctx)
-    void SSL_set_verify(SSL *ssl, int mode, Verify verify)
-    int SSL_CTX_set_session_id_context(SSL_CTX *ctx, const unsigned char *id, unsigned int size)
-    ctypedef int (*SelectAlpn)(SSL *, const unsigned char **, unsigned char *,
-                               const unsigned char *, unsigned int, void *) noexcept
-    void SSL_CTX_set_alpn_select_cb(SSL_CTX *ctx, SelectAlpn select, void *arg)
-    int SSL_set_alpn_protos(SSL *ssl, const unsigned char *protocols, unsigned int size)
-    int SSL_select_next_proto(unsigned char **out, unsigned char *size,
-                              const unsigned char *ours, unsigned int our_size,
-                              const unsigned char *theirs, unsigned int their_size)
-    void SSL_get0_alpn_selected(const SSL *ssl, const unsigned char **data, unsigned int *size)
-    ctypedef int (*ClientHello)(SSL *, int *, void *) noexcept
-    void SSL_CTX_set_client_hello_cb(SSL_CTX *ctx, ClientHello callback, void *arg)
-    int SSL_client_hello_get0_ext(SSL *ssl, unsigned int kind, const unsigned char **data,
-                                  size_t *size)
-    ctypedef int (*ServerName)(SSL *, int *, void *) noexcept
-    long SSL_CTX_set_tlsext_servername_callback(SSL_CTX *ctx, ServerName callback)
-    ctypedef int (*Ticket)(SSL *, unsigned char *, unsigned char *, EVP_CIPHER_CTX *,
-                           EVP_MAC_CTX *, int) noexcept
-    int SSL_CTX_set_tlsext_ticket_key_evp_cb(SSL_CTX *ctx, Ticket callback)
-    ctypedef int (*Status)(SSL *, void *) noexcept
-    int SSL_CTX_set_tlsext_status_cb(SSL_CTX *ctx, Status callback)
-    int SSL_CTX_set_tlsext_status_arg(SSL_CTX *ctx, void *arg)
-    int SSL_set_tlsext_status_ocsp_resp(SSL *ssl, void *response, size_t size)
-    ctypedef int (*NewSession)(SSL *, SSL_SESSION *) noexcept
-    void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, NewSession callback)
-    SSL *SSL_new(SSL_CTX *ctx)
-    void SSL_free(SSL *ssl)
-    BIO *SSL_get_rbio(const SSL *ssl)
-    int SSL_get_ex_data_X509_STORE_CTX_idx()
-    void SSL_set_bio(SSL *ssl, BIO *input, BIO *output)
-    void SSL_set_accept_state(SSL *ssl)
-    void SSL_set_connect_state(SSL *ssl)
-    SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx)
-    int SSL_set_tlsext_host_name(SSL *ssl, const char *name)
-    X509_VERIFY_PARAM *SSL_get0_param(SSL *ssl)
-    int SSL_do_handshake(SSL *ssl)
-    int SSL_read(SSL *ssl, void *data, int size)
-    int SSL_write(SSL *ssl, const void *data, int size)
-    int SSL_pending(const SSL *ssl)
-    int SSL_shutdown(SSL *ssl)
-    int SSL_get_shutdown(const SSL *ssl)
-    void SSL_set_shutdown(SSL *ssl, int mode)
-    int SSL_get_error(const SSL *ssl, int result)
-    int SSL_session_reused(const SSL *ssl)
-    long SSL_get_verify_result(const SSL *ssl)
-    const char *SSL_get_version(const SSL *ssl)
-    int SSL_version(const SSL *ssl)
-    const SSL_CIPHER *SSL_get_current_cipher(const SSL *ssl)
-    const char *SSL_CIPHER_get_name(const SSL_CIPHER *cipher)
-    const char *SSL_get_servername(const SSL *ssl, int kind)
-    X509 *SSL_get0_peer_certificate(const SSL *ssl)
-    X509 *SSL_get_certificate(const SSL *ssl)
-    int SSL_set_session(SSL *ssl, SSL_SESSION *session)
-    void SSL_SESSION_free(SSL_SESSION *session)
-    int SSL_SESSION_is_resumable(const SSL_SESSION *session)
-    int SSL_SESSION_get_protocol_version(const SSL_SESSION *session)
-    long SSL_SESSION_get_time(const SSL_SESSION *session)
-    long SSL_SESSION_get_timeout(const SSL_SESSION *session)
-    unsigned long SSL_OP_NO_COMPRESSION, SSL_OP_NO_RENEGOTIATION
-    unsigned long SSL_OP_CIPHER_SERVER_PREFERENCE, SSL_OP_PRIORITIZE_CHACHA
-    long SSL_MODE_RELEASE_BUFFERS, SSL_MODE_NO_AUTO_CHAIN
-    long SSL_SESS_CACHE_OFF, SSL_SESS_CACHE_CLIENT, SSL_SESS_CACHE_NO_INTERNAL
-    int SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-    int SSL_ERROR_WANT_READ, SSL_ERROR_ZERO_RETURN
-    int SSL_SENT_SHUTDOWN, SSL_RECEIVED_SHUTDOWN
-    int SSL_CLIENT_HELLO_SUCCESS, SSL_TLSEXT_ERR_OK, SSL_TLSEXT_ERR_NOACK
-    int SSL_TLSEXT_ERR_ALERT_FATAL, OPENSSL_NPN_NEGOTIATED, TLSEXT_NAMETYPE_host_name
-    int TLSEXT_TYPE_server_name, TLSEXT_TYPE_application_layer_protocol_negotiation
-    int TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION
-    int SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_WRONG_VERSION_NUMBER
-    int SSL_R_CERTIFICATE_VERIFY_FAILED
 
 cdef enum:
     RECORD = 16384              # the most plaintext that a record carries (RFC 8446 §5.1)
@@ -319,53 +68,10 @@ _CIPHERS = (
 )
 _SUITES = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 _GROUPS = b"X25519:P-256:P-384:P-521"
-_SIGNING_CURVES = (b"prime256v1", b"secp384r1", b"secp521r1")  # RFC 8446 §4.2.3
 _TICKET_SECONDS = 7200
 """How long a session can be resumed, and so how old a verified client certificate may be."""
 
 log = logging.getLogger("pymosn.tls")
-
-
-class TlsError(ValueError):
-    """A certificate, a key or a setting that OpenSSL cannot use; the text says why."""
-
-
-class CertificateFacts:
-    """What an operator wants to know of a certificate."""
-
-    __slots__ = ("key_type", "names", "not_after", "not_before", "subject")
-
-    def __init__(self, subject, names, key_type, not_before, not_after):
-        self.subject = subject
-        self.names = names
-        self.key_type = key_type
-        self.not_before = not_before
-        self.not_after = not_after
-
-
-def read_certificate(chain, key):
-    """Check PEM texts and return the ``CertificateFacts`` of the leaf.
-
-    Raises ``TlsError`` when one cannot be read or they do not belong together.  An empty ``key``
-    is not looked at.
-    """
-    cdef list certificates = _read_chain(chain.encode(), "the certificate")
-    cdef _Certificate leaf = certificates[0]
-    if key:
-        _check_pair(leaf, _read_key(key.encode()))
-    return CertificateFacts(
-        _name_text(X509_get_subject_name(leaf.x509)).decode("utf-8", "replace"),
-        [name.decode("ascii", "replace") for name in _certificate_names(leaf.x509)],
-        _key_type(leaf.x509),
-        _seconds(X509_get0_notBefore(leaf.x509)),
-        _seconds(X509_get0_notAfter(leaf.x509)),
-    )
-
-
-def read_authorities(text):
-    """Check the PEM text of CA certificates and return how many there are, or raise
-    ``TlsError``."""
-    return len(_read_chain(text.encode(), "the CA certificate"))
 
 
 def check_context(settings):
@@ -549,7 +255,7 @@ cdef class TlsContext:
         self._peer_names = frozenset([name.lower().encode() for name in settings.peer_names])
         self._ctx = SSL_CTX_new(TLS_server_method() if server else TLS_client_method())
         if self._ctx == NULL:
-            raise TlsError(_reason())
+            raise TlsError(last_reason())
         self._configure(settings)
 
     def __dealloc__(self):
@@ -565,12 +271,12 @@ cdef class TlsContext:
         if settings.min_version in ("1.0", "1.1"):
             # OpenSSL forbids their hash functions above this level.
             SSL_CTX_set_security_level(ctx, 0)
-        _check(SSL_CTX_set_min_proto_version(ctx, _version(settings.min_version)))
-        _check(SSL_CTX_set_max_proto_version(ctx, _version(settings.max_version)))
+        check(SSL_CTX_set_min_proto_version(ctx, _version(settings.min_version)))
+        check(SSL_CTX_set_max_proto_version(ctx, _version(settings.max_version)))
         self._groups = settings.groups.encode() or _GROUPS
-        _check(SSL_CTX_set_cipher_list(ctx, <bytes>(settings.ciphers.encode() or _CIPHERS)))
-        _check(SSL_CTX_set_ciphersuites(ctx, <bytes>(settings.suites.encode() or _SUITES)))
-        _check(SSL_CTX_set1_groups_list(ctx, self._groups))
+        check(SSL_CTX_set_cipher_list(ctx, <bytes>(settings.ciphers.encode() or _CIPHERS)))
+        check(SSL_CTX_set_ciphersuites(ctx, <bytes>(settings.suites.encode() or _SUITES)))
+        check(SSL_CTX_set1_groups_list(ctx, self._groups))
         for certificate in settings.certificates:
             self._add_certificate(certificate)
         self._trust(settings)
@@ -597,7 +303,7 @@ cdef class TlsContext:
         identity = _digest(
             "\0".join([settings.verify, settings.ca, *settings.peer_names]).encode()
         )
-        _check(SSL_CTX_set_session_id_context(
+        check(SSL_CTX_set_session_id_context(
             ctx, <const unsigned char *>PyBytes_AS_STRING(identity), 32))
         if self._alpn_wire:
             SSL_CTX_set_alpn_select_cb(ctx, _on_alpn, <void *>self)
@@ -611,18 +317,18 @@ cdef class TlsContext:
         SSL_CTX_sess_set_new_cb(self._ctx, _on_new_session)
 
     cdef void _add_certificate(self, object certificate):
-        cdef list chain = _read_chain(certificate.chain.encode(), "the certificate")
-        cdef _Certificate leaf = chain[0]
-        cdef _Certificate issuer
-        cdef _Key key = _read_key(certificate.key.encode())
-        _check_pair(leaf, key)
-        _check(SSL_CTX_use_certificate(self._ctx, leaf.x509))
-        _check(SSL_CTX_use_PrivateKey(self._ctx, key.pkey))
+        cdef list chain = read_chain(certificate.chain.encode(), "the certificate")
+        cdef Certificate leaf = chain[0]
+        cdef Certificate issuer
+        cdef PrivateKey key = read_key(certificate.key.encode())
+        check_pair(leaf, key)
+        check(SSL_CTX_use_certificate(self._ctx, leaf.x509))
+        check(SSL_CTX_use_PrivateKey(self._ctx, key.pkey))
         SSL_CTX_clear_chain_certs(self._ctx)
         for issuer in chain[1:]:
-            _check(SSL_CTX_add0_chain_cert(self._ctx, issuer.x509))
+            check(SSL_CTX_add0_chain_cert(self._ctx, issuer.x509))
             issuer.x509 = NULL
-        names = _certificate_names(leaf.x509)
+        names = certificate_names(leaf.x509)
         self.names = tuple([*(self.names or ()), *names])
         if certificate.ocsp:
             self._staples.append((<size_t>leaf.x509, certificate.ocsp))
@@ -631,7 +337,7 @@ cdef class TlsContext:
     cdef void _trust(self, object settings):
         """Whom to verify, and by which authorities."""
         cdef int mode = SSL_VERIFY_NONE
-        cdef _Certificate authority
+        cdef Certificate authority
         verify = settings.verify
         if verify == "none":
             if self.server:
@@ -646,12 +352,12 @@ cdef class TlsContext:
             SSL_CTX_set_verify(self._ctx, mode, _accept_any)
             return
         if settings.ca:
-            for authority in _read_chain(settings.ca.encode(), "the CA certificate"):
-                _check(X509_STORE_add_cert(SSL_CTX_get_cert_store(self._ctx), authority.x509))
+            for authority in read_chain(settings.ca.encode(), "the CA certificate"):
+                check(X509_STORE_add_cert(SSL_CTX_get_cert_store(self._ctx), authority.x509))
                 if self.server:
-                    _check(SSL_CTX_add_client_CA(self._ctx, authority.x509))
+                    check(SSL_CTX_add_client_CA(self._ctx, authority.x509))
         elif mode != SSL_VERIFY_NONE:
-            _check(SSL_CTX_set_default_verify_paths(self._ctx))
+            check(SSL_CTX_set_default_verify_paths(self._ctx))
         SSL_CTX_set_verify(self._ctx, mode, _check_names)
 
     cdef void _take_over(self, SSL *ssl):
@@ -703,8 +409,8 @@ cdef int _check_names(int verified, X509_STORE_CTX *store) noexcept:
         ssl = <SSL *>X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx())
         context = _session_of(ssl)._context
         if context._peer_names:
-            for name in (_alternative_names(X509_STORE_CTX_get0_cert(store), GEN_URI)
-                         + _alternative_names(X509_STORE_CTX_get0_cert(store), GEN_DNS)):
+            for name in (alternative_names(X509_STORE_CTX_get0_cert(store), GEN_URI)
+                         + alternative_names(X509_STORE_CTX_get0_cert(store), GEN_DNS)):
                 if name.lower() in context._peer_names:
                     return 1
             X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION)
@@ -782,7 +488,7 @@ cdef int _on_server_name(SSL *ssl, int *alert, void *arg) noexcept:
     """Leave everything as ``_on_client_hello`` decided it.
 
     OpenSSL looks in each handshake for a key that TLS 1.3 can sign with, even if it resumes and
-    nothing is signed; but not where this may bring one.  All ours are such (``_check_pair``).
+    nothing is signed; but not where this may bring one.  All ours are such (``check_pair``).
     """
     return SSL_TLSEXT_ERR_NOACK
 
@@ -866,9 +572,9 @@ cdef class TlsClient(TlsFactory):
             param = SSL_get0_param(session._ssl)
             X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
             if self._is_ip:
-                _check(X509_VERIFY_PARAM_set1_ip_asc(param, self._server_name))
+                check(X509_VERIFY_PARAM_set1_ip_asc(param, self._server_name))
             else:
-                _check(X509_VERIFY_PARAM_set1_host(param, self._server_name, 0))
+                check(X509_VERIFY_PARAM_set1_host(param, self._server_name, 0))
         if self._alpn_wire:
             SSL_set_alpn_protos(
                 session._ssl, <const unsigned char *>PyBytes_AS_STRING(self._alpn_wire),
@@ -1283,7 +989,7 @@ cdef class TlsSession(TlsLayer):
             self.error = f"the peer's certificate is refused: {self._verify_error()}"
             ERR_clear_error()
         else:
-            self.error = _reason()
+            self.error = last_reason()
 
     def _started_well(self):
         return not self.shaking
@@ -1317,7 +1023,7 @@ cdef class TlsSession(TlsLayer):
             return None
         if name == "peer_verified":
             return b"true" if SSL_get_verify_result(self._ssl) == X509_V_OK else b"false"
-        return _certificate_fact(peer, name)
+        return certificate_fact(peer, name)
 
     # -- for tests, which have no reactor's event to wait for ---------------------------------------
 
@@ -1346,217 +1052,6 @@ cdef class TlsSession(TlsLayer):
         self.end(fd)
 
 
-# -- certificates and keys ------------------------------------------------------------------------
-
-
-cdef class _Certificate:
-    cdef X509 *x509
-
-    def __dealloc__(self):
-        X509_free(self.x509)
-
-
-cdef class _Key:
-    cdef EVP_PKEY *pkey
-
-    def __dealloc__(self):
-        EVP_PKEY_free(self.pkey)
-
-
-cdef int _no_password(char *data, int size, int writing, void *arg) noexcept:
-    """Never ask at a terminal."""
-    return -1
-
-
-cdef list _read_chain(bytes text, str what):
-    """Return the certificates of a PEM text; raises ``TlsError`` when there is none."""
-    cdef BIO *bio = BIO_new_mem_buf(PyBytes_AS_STRING(text), <int>PyBytes_GET_SIZE(text))
-    cdef list found = []
-    cdef _Certificate certificate
-    cdef X509 *x509
-    cdef unsigned long error
-    if bio == NULL:
-        raise MemoryError()
-    ERR_clear_error()
-    try:
-        while True:
-            x509 = PEM_read_bio_X509_AUX(bio, NULL, _no_password, NULL)
-            if x509 == NULL:
-                break
-            certificate = _Certificate.__new__(_Certificate)
-            certificate.x509 = x509
-            found.append(certificate)
-        error = ERR_peek_last_error()
-        if not found:
-            raise TlsError(f"{what} is not PEM: {_reason()}")
-        if ERR_GET_LIB(error) != ERR_LIB_PEM or ERR_GET_REASON(error) != PEM_R_NO_START_LINE:
-            raise TlsError(f"{what} number {len(found) + 1} cannot be read: {_reason()}")
-    finally:
-        ERR_clear_error()
-        BIO_free(bio)
-    return found
-
-
-cdef _Key _read_key(bytes text):
-    cdef BIO *bio = BIO_new_mem_buf(PyBytes_AS_STRING(text), <int>PyBytes_GET_SIZE(text))
-    cdef _Key key = _Key.__new__(_Key)
-    if bio == NULL:
-        raise MemoryError()
-    ERR_clear_error()
-    key.pkey = PEM_read_bio_PrivateKey(bio, NULL, _no_password, NULL)
-    BIO_free(bio)
-    if key.pkey == NULL:
-        ERR_clear_error()
-        why = "encrypted" if b"ENCRYPTED" in text else "not PEM"
-        raise TlsError(f"the private key cannot be read: it is {why}")
-    return key
-
-
-def _check_pair(_Certificate leaf, _Key key):
-    """Raise ``TlsError`` unless handshakes can succeed with these."""
-    cdef char curve[64]
-    cdef bytes name = b"unnamed"
-    if X509_check_private_key(leaf.x509, key.pkey) != 1:
-        ERR_clear_error()
-        raise TlsError("the private key does not belong to the certificate")
-    if EVP_PKEY_get_base_id(key.pkey) == EVP_PKEY_EC:
-        if EVP_PKEY_get_group_name(key.pkey, curve, sizeof(curve), NULL) == 1:
-            name = curve
-        ERR_clear_error()
-        if name not in _SIGNING_CURVES:
-            raise TlsError(f"the private key is of the curve {name.decode()}, with which no "
-                           "handshake can succeed; expected P-256, P-384 or P-521")
-
-
-cdef list _certificate_names(X509 *certificate):
-    """Return the DNS names of a certificate, or its common name when it has none."""
-    cdef list names = _alternative_names(certificate, GEN_DNS)
-    cdef X509_NAME *subject
-    cdef ASN1_STRING *text
-    cdef int at
-    if not names:
-        subject = X509_get_subject_name(certificate)
-        at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1)
-        if at >= 0:
-            text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))
-            names = [_string(text)]
-    return [name.lower() for name in names]
-
-
-cdef list _alternative_names(X509 *certificate, int wanted):
-    """Return the SANs of one kind.  What is not printable ASCII is no name, and could forge
-    headers and log lines."""
-    cdef GENERAL_NAMES *names = <GENERAL_NAMES *>X509_get_ext_d2i(
-        certificate, NID_subject_alt_name, NULL, NULL)
-    cdef list found = []
-    cdef int index, kind
-    cdef void *value
-    if names == NULL:
-        return found
-    for index in range(sk_GENERAL_NAME_num(names)):
-        value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, index), &kind)
-        if kind == wanted:
-            name = _string(<ASN1_STRING *>value)
-            if name.isascii() and name.decode().isprintable() and b" " not in name:
-                found.append(name)
-    GENERAL_NAMES_free(names)
-    return found
-
-
-cdef bytes _string(ASN1_STRING *text):
-    return PyBytes_FromStringAndSize(
-        <const char *>ASN1_STRING_get0_data(text), ASN1_STRING_length(text))
-
-
-cdef bytes _name_text(X509_NAME *name):
-    """Return a distinguished name as RFC 2253 writes it."""
-    cdef BIO *bio = BIO_new_memory(BIO_s_mem())
-    cdef bytes text
-    if bio == NULL:
-        raise MemoryError()
-    X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253)
-    text = _memory(bio)
-    BIO_free(bio)
-    return text
-
-
-cdef bytes _memory(BIO *bio):
-    cdef char *data
-    cdef long size = BIO_get_mem_data(bio, &data)
-    return PyBytes_FromStringAndSize(data, size)
-
-
-cdef bytes _certificate_fact(X509 *certificate, str name):
-    if name == "peer_subject":
-        return _name_text(X509_get_subject_name(certificate))
-    if name == "peer_issuer":
-        return _name_text(X509_get_issuer_name(certificate))
-    if name == "peer_serial":
-        return _serial(certificate)
-    if name == "peer_fingerprint":
-        return _fingerprint(certificate)
-    if name == "peer_not_after":
-        return b"%d" % _seconds(X509_get0_notAfter(certificate))
-    if name == "peer_dns_san":
-        return _listed(_alternative_names(certificate, GEN_DNS))
-    if name == "peer_uri_san":
-        return _listed(_alternative_names(certificate, GEN_URI))
-    if name == "peer_certificate":
-        return _encoded(certificate)
-    return None
-
-
-cdef bytes _listed(list names):
-    """Join names by commas; one inside a name cannot make two of it."""
-    return b",".join([name.replace(b",", b"%2C") for name in names]) or None
-
-
-cdef bytes _serial(X509 *certificate):
-    cdef BIGNUM *number = ASN1_INTEGER_to_BN(X509_get_serialNumber(certificate), NULL)
-    cdef char *text = BN_bn2hex(number)
-    cdef bytes result = <bytes>text
-    OPENSSL_free(text)
-    BN_free(number)
-    return result.lower()
-
-
-cdef bytes _fingerprint(X509 *certificate):
-    """Return the SHA-256 of the certificate in hexadecimal."""
-    cdef unsigned char digest[32]
-    cdef unsigned int size = 32
-    X509_digest(certificate, EVP_sha256(), digest, &size)
-    return PyBytes_FromStringAndSize(<char *>digest, size).hex().encode()
-
-
-cdef bytes _encoded(X509 *certificate):
-    """Return the certificate as PEM, percent-encoded (Envoy's way)."""
-    cdef BIO *bio = BIO_new_memory(BIO_s_mem())
-    cdef bytes text
-    if bio == NULL:
-        raise MemoryError()
-    PEM_write_bio_X509(bio, certificate)
-    text = _memory(bio)
-    BIO_free(bio)
-    return urllib.parse.quote(text, safe="").encode()
-
-
-cdef str _key_type(X509 *certificate):
-    cdef int kind = EVP_PKEY_get_base_id(X509_get0_pubkey(certificate))
-    if kind == EVP_PKEY_RSA or kind == EVP_PKEY_RSA_PSS:
-        return "RSA"
-    if kind == EVP_PKEY_EC:
-        return "ECDSA"
-    return "Ed25519" if kind == EVP_PKEY_ED25519 else "other"
-
-
-cdef long _seconds(const ASN1_TIME *moment):
-    """Return a time as seconds since 1970."""
-    cdef tm when
-    if moment == NULL or ASN1_TIME_to_tm(moment, &when) != 1:
-        return 0
-    return timegm(&when)
-
-
 # -- small things ---------------------------------------------------------------------------------
 
 
@@ -1567,20 +1062,6 @@ cdef void _drop(PyObject *owned):
 
 cdef extern from "Python.h":
     void Py_DECREF(object something)
-
-
-def _check(int result):
-    """Raise ``TlsError`` with OpenSSL's reason when ``result`` is not a success."""
-    if result <= 0:
-        raise TlsError(_reason())
-
-
-cdef str _reason():
-    """Return OpenSSL's reason for the last failure, and forget it."""
-    cdef unsigned long error = ERR_get_error()
-    cdef const char *text = ERR_reason_error_string(error) if error else NULL
-    ERR_clear_error()
-    return "the reason is not known" if text == NULL else text.decode("ascii", "replace")
 
 
 def _version(text):

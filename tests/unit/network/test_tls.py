@@ -14,14 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pymosn import snapshot
-from pymosn.network.tls import (
-    TicketKeys,
-    TlsError,
-    check_context,
-    new_ticket_key,
-    read_authorities,
-    read_certificate,
-)
+from pymosn.network.certificates import read_authorities, read_certificate
+from pymosn.network.openssl import TlsError
+from pymosn.network.tls import TicketKeys, check_context, new_ticket_key
 from tests.support.tls import DONE, EAGAIN, Authority, Ours, Wire, joined
 
 NAME = "example.test"

@@ -1,0 +1,3 @@
+"""Types of openssl.pyx, for readers and mypy.  Compiled callers see openssl.pxd."""
+
+class TlsError(ValueError): ...
