@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clients import connect, get
 from tests.support.configs import cluster, http_config, http_listener, router, tcp_listener
 from tests.support.origin import Origin
 from tests.support.process import Proxy, command, environment, fetch, run, wait_until
@@ -249,8 +250,8 @@ def test_stop_lets_requests_finish(pymosn: Start, origin: Origin) -> None:
 
 def test_stop_gives_up_after_the_drain_time(pymosn: Start, origin: Origin) -> None:
     proxy = pymosn(http_config(origin.address), "--drain-time-s", "0.5")
-    with socket.create_connection(address_of(proxy)) as client:
-        client.sendall(b"GET /slow?s=30 HTTP/1.1\r\nHost: x\r\n\r\n")
+    with connect(proxy.address) as client:
+        client.sendall(get("/slow?s=30"))
         wait_until(lambda: origin.requests)
         began = time.monotonic()
         assert proxy.stop() == 0
@@ -261,8 +262,8 @@ def test_stop_gives_up_after_the_drain_time(pymosn: Start, origin: Origin) -> No
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
 def test_an_immediate_stop_does_not_wait(pymosn: Start, origin: Origin, number: int) -> None:
     proxy = pymosn(http_config(origin.address))
-    with socket.create_connection(address_of(proxy)) as client:
-        client.sendall(b"GET /slow?s=30 HTTP/1.1\r\nHost: x\r\n\r\n")
+    with connect(proxy.address) as client:
+        client.sendall(get("/slow?s=30"))
         wait_until(lambda: origin.requests)
         began = time.monotonic()
         assert proxy.stop(number) == 0
@@ -271,8 +272,8 @@ def test_an_immediate_stop_does_not_wait(pymosn: Start, origin: Origin, number: 
 
 def test_idle_connections_do_not_delay_a_stop(pymosn: Start, origin: Origin) -> None:
     proxy = pymosn(http_config(origin.address))
-    with socket.create_connection(address_of(proxy)) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    with connect(proxy.address) as client:
+        client.sendall(get())
         assert client.recv(4096).startswith(b"HTTP/1.1 200")
         began = time.monotonic()
         assert proxy.stop() == 0
@@ -315,13 +316,13 @@ def test_a_bad_configuration_starts_nothing(directory: Path) -> None:
 def test_orphans_serve_until_they_are_idle(pymosn: Start, origin: Origin) -> None:
     proxy = pymosn(http_config(origin.address))
     worker = proxy.workers[0]
-    with socket.create_connection(address_of(proxy)) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    with connect(proxy.address) as client:
+        client.sendall(get())
         assert client.recv(4096).startswith(b"HTTP/1.1 200")
         os.kill(proxy.process.pid, signal.SIGKILL)
         proxy.process.wait(5)
         time.sleep(1.0)
-        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(get())
         assert client.recv(4096).startswith(b"HTTP/1.1 200")
     wait_until(lambda: not is_alive(worker))
 
@@ -329,8 +330,8 @@ def test_orphans_serve_until_they_are_idle(pymosn: Start, origin: Origin) -> Non
 def test_orphans_do_not_stay_for_ever(pymosn: Start, origin: Origin) -> None:
     proxy = pymosn(http_config(origin.address), "--orphan-timeout-s", "1")
     worker = proxy.workers[0]
-    with socket.create_connection(address_of(proxy)) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    with connect(proxy.address) as client:
+        client.sendall(get())
         client.recv(4096)
         os.kill(proxy.process.pid, signal.SIGKILL)
         proxy.process.wait(5)
@@ -430,11 +431,6 @@ def test_memory_of_an_idle_server(pymosn: Start, origin: Origin) -> None:
     processes = [proxy.process.pid, *proxy.workers]
     total = sum(resident_megabytes(pid) for pid in processes)
     assert total < 60
-
-
-def address_of(proxy: Proxy) -> tuple[str, int]:
-    host, _, port = proxy.address.rpartition(":")
-    return host, int(port)
 
 
 def write_config(file: Path, config: object) -> None:

@@ -1,55 +1,37 @@
 """What leaves in one packet: each costs both ends, and wakes one of them."""
 
 import asyncio
-import socket
 import ssl
 import time
-from contextlib import ExitStack
 
 import pytest
 
 from tests.support import no_io_uring
+from tests.support.clients import (
+    Clients,
+    connect,
+    get,
+    read_reply,
+    read_to_the_end,
+)
 from tests.support.configs import http_config, pausing_config
 from tests.support.filters import Pause
 from tests.support.secured import NAME, context, secured
 from tests.support.tcp_info import data_segments_received, segments_received
 
+CLOSE = b"Connection: close\r\n"
 TRIES = 20
 """A busy machine may delay what comes together; not every time."""
-
-
-def ask(sock: socket.socket, *fields: bytes) -> None:
-    sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"".join(fields) + b"\r\n")
-
-
-def read_reply(sock: socket.socket) -> None:
-    received = b""
-    while not received.endswith(b"origin"):
-        piece = sock.recv(1 << 16)
-        assert piece, f"the connection ended after {received!r}"
-        received += piece
-
-
-def read_to_the_end(sock: socket.socket) -> bytes:
-    received = b""
-    while piece := sock.recv(1 << 16):
-        received += piece
-    return received
-
-
-def connect(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    return socket.create_connection((host, int(port)), 20)
 
 
 def segments_of_a_reply(address: str, tls: ssl.SSLContext | None, *fields: bytes) -> int:
     """Return what a client receives from its second request on, the reply to which ends it."""
     with connect(address) as plain:
         sock = plain if tls is None else tls.wrap_socket(plain, server_hostname=NAME)
-        ask(sock)
+        sock.sendall(get())
         read_reply(sock)
         before = segments_received(sock)
-        ask(sock, *fields)
+        sock.sendall(get("/", *fields))
         read_reply(sock)
         if fields:
             assert sock.recv(1) == b""
@@ -65,9 +47,7 @@ def test_the_end_of_the_stream_comes_with_the_last_byte(pymosn, origin, files, h
         tls = ssl.create_default_context(cafile=files / "ca.pem")
     proxy = pymosn(config)
     stays = min(segments_of_a_reply(proxy.address, tls) for _ in range(TRIES))
-    ends = min(
-        segments_of_a_reply(proxy.address, tls, b"Connection: close\r\n") for _ in range(TRIES)
-    )
+    ends = min(segments_of_a_reply(proxy.address, tls, CLOSE) for _ in range(TRIES))
     assert ends == stays == 1
 
 
@@ -78,19 +58,17 @@ def test_so_it_does_for_many_in_one_turn(pymosn, origin) -> None:
     proxy = pymosn(pausing_config(origin.address))
     fewest = []
     for _ in range(3):
-        with ExitStack() as clients:
-            first, *others = [clients.enter_context(connect(proxy.address)) for _ in range(9)]
-            first.sendall(b"GET /pause HTTP/1.1\r\nHost: a\r\n\r\n")
+        with Clients(proxy.address, 8) as clients:
+            clients.pause()
+            for sock in clients.others:
+                sock.sendall(get("/", CLOSE))
             time.sleep(Pause.SECONDS / 4)
-            for sock in others:
-                ask(sock, b"Connection: close\r\n")
-            time.sleep(Pause.SECONDS / 4)
-            before = [segments_received(sock) for sock in others]
-            for sock in others:
+            before = [segments_received(sock) for sock in clients.others]
+            for sock in clients.others:
                 assert read_to_the_end(sock).endswith(b"origin")
             fewest += [
                 segments_received(sock) - earlier
-                for sock, earlier in zip(others, before, strict=True)
+                for sock, earlier in zip(clients.others, before, strict=True)
             ]
     assert min(fewest) == 1
 
@@ -105,7 +83,7 @@ def test_a_reply_survives_what_nobody_read(pymosn, make_origin) -> None:
 
     proxy = pymosn(http_config(make_origin(respond=slow).address))
     with connect(proxy.address) as sock:
-        ask(sock, b"Connection: close\r\n")
+        sock.sendall(get("/", CLOSE))
         time.sleep(0.05)
         for _ in range(100):
             sock.sendall(b"x" * 10_000)
@@ -125,7 +103,7 @@ def data_segments_of_a_session(address: str, tls: ssl.SSLContext) -> int:
                 sock.sendall(to_send.read())
                 received.write(sock.recv(1 << 16))
         finished = to_send.read()
-        session.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        session.write(get())
         sock.sendall(finished)
         sock.sendall(to_send.read())
         reply = b""

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import no_io_uring
+from tests.support.clients import Clients, connect, post, read_reply
 from tests.support.configs import pausing_config, tcp_listener
 from tests.support.filters import Pause
 from tests.support.process import Proxy
@@ -60,47 +61,6 @@ def proxy(start, make_origin):
     return start(make_origin(respond=echo).address)
 
 
-class Clients(ExitStack):
-    """Connections to one address, closed in the end."""
-
-    def __init__(self, address: str, count: int) -> None:
-        super().__init__()
-        host, _, port = address.rpartition(":")
-        self.all = [
-            self.enter_context(socket.create_connection((host, int(port)), 20))
-            for _ in range(count)
-        ]
-
-    def pause(self) -> None:
-        """Put the worker to sleep."""
-        self.all[0].sendall(b"GET /pause HTTP/1.1\r\nHost: a\r\n\r\n")
-        time.sleep(A_WHILE)
-
-
-def post(path: int, body: bytes) -> bytes:
-    return b"POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (
-        path, len(body), body,
-    )  # fmt: skip
-
-
-def read_reply(sock: socket.socket) -> bytes:
-    """Read one response and return its body."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        piece = sock.recv(1 << 16)
-        assert piece, f"the connection ended after {data[:100]!r}"
-        data += piece
-    head, _, body = data.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 200"), head
-    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-    while len(body) < length:
-        piece = sock.recv(1 << 16)
-        assert piece, "the connection ended in a body"
-        body += piece
-    assert len(body) == length
-    return body
-
-
 def descriptors(process: int) -> set[str]:
     """Return what the descriptors of a process are."""
     return {str(entry.readlink()) for entry in Path(f"/proc/{process}/fd").iterdir()}
@@ -109,11 +69,11 @@ def descriptors(process: int) -> set[str]:
 def test_the_worker_has_a_ring_where_it_may(proxy, how) -> None:
     if not no_io_uring.is_allowed():
         pytest.skip("io_uring is not allowed here: the kernel or a seccomp filter refuses it")
-    with Clients(proxy.address, 9) as clients:
+    with Clients(proxy.address, 8) as clients:
         clients.pause()
-        for number, sock in enumerate(clients.all[1:]):
-            sock.sendall(post(number, b"%d" % number))
-        for number, sock in enumerate(clients.all[1:]):
+        for number, sock in enumerate(clients.others):
+            sock.sendall(post(f"/{number}", b"%d" % number))
+        for number, sock in enumerate(clients.others):
             assert read_reply(sock) == b"%d" % number
         assert ("anon_inode:[io_uring]" in descriptors(proxy.workers[0])) == (how == "with")
 
@@ -121,26 +81,26 @@ def test_the_worker_has_a_ring_where_it_may(proxy, how) -> None:
 def test_everybody_gets_the_own_bytes(proxy) -> None:
     """Of any size: shorter and longer than what is read ahead, and as long."""
     chance = random.Random(7)
-    with Clients(proxy.address, CLIENTS + 1) as clients:
+    with Clients(proxy.address, CLIENTS) as clients:
         for _ in range(3):
             bodies = [chance.randbytes(chance.choice(SIZES)) for _ in range(CLIENTS)]
             clients.pause()
-            for number, sock in enumerate(clients.all[1:]):
+            for number, sock in enumerate(clients.others):
                 # The rest of what is long comes when the worker is awake.
-                sock.sendall(post(number, bodies[number])[: SLOT * 4])
-            for number, sock in enumerate(clients.all[1:]):
-                sock.sendall(post(number, bodies[number])[SLOT * 4 :])
-            for number, sock in enumerate(clients.all[1:]):
+                sock.sendall(post(f"/{number}", bodies[number])[: SLOT * 4])
+            for number, sock in enumerate(clients.others):
+                sock.sendall(post(f"/{number}", bodies[number])[SLOT * 4 :])
+            for number, sock in enumerate(clients.others):
                 assert read_reply(sock) == bodies[number]
-            assert read_reply(clients.all[0]) == b""
+            assert read_reply(clients.first) == b""
 
 
 def test_pipelined_requests_keep_their_order(proxy) -> None:
-    with Clients(proxy.address, CLIENTS + 1) as clients:
+    with Clients(proxy.address, CLIENTS) as clients:
         clients.pause()
-        for number, sock in enumerate(clients.all[1:]):
-            sock.sendall(b"".join(post(step, b"%d.%d" % (number, step)) for step in range(5)))
-        for number, sock in enumerate(clients.all[1:]):
+        for number, sock in enumerate(clients.others):
+            sock.sendall(b"".join(post(f"/{step}", b"%d.%d" % (number, step)) for step in range(5)))
+        for number, sock in enumerate(clients.others):
             buffered = sock.makefile("rb")
             for step in range(5):
                 assert buffered.readline().startswith(b"HTTP/1.1 200")
@@ -153,15 +113,15 @@ def test_pipelined_requests_keep_their_order(proxy) -> None:
 @pytest.mark.parametrize("reset", [False, True])
 def test_who_leaves_in_between_costs_nobody_else(proxy, reset) -> None:
     """Half of the clients send a request and vanish in the same turn."""
-    with Clients(proxy.address, CLIENTS + 1) as clients:
+    with Clients(proxy.address, CLIENTS) as clients:
         clients.pause()
-        for number, sock in enumerate(clients.all[1:]):
-            sock.sendall(post(number, b"%d" % number))
+        for number, sock in enumerate(clients.others):
+            sock.sendall(post(f"/{number}", b"%d" % number))
             if number % 2:
                 if reset:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 sock.close()
-        for number, sock in enumerate(clients.all[1:]):
+        for number, sock in enumerate(clients.others):
             if number % 2 == 0:
                 assert read_reply(sock) == b"%d" % number
         assert proxy.get("/pause").status == 200
@@ -170,18 +130,18 @@ def test_who_leaves_in_between_costs_nobody_else(proxy, reset) -> None:
 def test_who_does_not_read_costs_nobody_else(proxy) -> None:
     """Output that the kernel takes a part of, or nothing of, is sent later, in order."""
     body = random.Random(1).randbytes(6_000_000)
-    with Clients(proxy.addresses["tcp"], 4) as slow, Clients(proxy.address, 20) as clients:
-        for number, sock in enumerate(slow.all):
-            sock.sendall(post(number, body))
+    with Clients(proxy.addresses["tcp"], 4) as slow, Clients(proxy.address, 19) as clients:
+        for number, sock in enumerate(slow.others):
+            sock.sendall(post(f"/{number}", body))
         time.sleep(A_WHILE)
         for _ in range(3):
             clients.pause()
-            for number, sock in enumerate(clients.all[1:]):
-                sock.sendall(post(number, b"%d" % number))
-            for number, sock in enumerate(clients.all[1:]):
+            for number, sock in enumerate(clients.others):
+                sock.sendall(post(f"/{number}", b"%d" % number))
+            for number, sock in enumerate(clients.others):
                 assert read_reply(sock) == b"%d" % number
-            assert read_reply(clients.all[0]) == b""
-        for sock in slow.all:
+            assert read_reply(clients.first) == b""
+        for sock in slow.others:
             assert read_reply(sock) == body
 
 
@@ -190,16 +150,15 @@ def test_both_ends_of_a_tunnel_in_one_turn(start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as ends:
         listening.settimeout(10)
         proxy = start("{}:{}".format(*listening.getsockname()))
-        host, _, port = proxy.addresses["tcp"].rpartition(":")
         pairs = []
         for number in range(20):
-            client = ends.enter_context(socket.create_connection((host, int(port)), 10))
+            client = ends.enter_context(connect(proxy.addresses["tcp"]))
             client.sendall(b"%02d" % number)
             accepted = ends.enter_context(listening.accept()[0])
             accepted.settimeout(10)
             assert accepted.recv(2) == b"%02d" % number
             pairs.append((client, accepted))
-        with Clients(proxy.addresses["web"], 1) as waking:
+        with Clients(proxy.addresses["web"], 0) as waking:
             waking.pause()
             for number, (client, accepted) in enumerate(pairs):
                 client.sendall(b"c%02d" % number)

@@ -4,7 +4,6 @@ import datetime
 import json
 import os
 import re
-import socket
 import ssl
 import subprocess
 import threading
@@ -16,6 +15,7 @@ import pytest
 from pymosn.lifecycle.secrets import KEPT_KEYS
 from pymosn.snapshot import Certificate
 from tests.conftest import free_port
+from tests.support.clients import connect, get
 from tests.support.configs import cluster, http_config, http_listener, router, tcp_listener
 from tests.support.process import run, wait_until
 from tests.support.secured import (
@@ -86,12 +86,11 @@ class Resuming:
 
         ``keep``: take the session of this connection for the next ones.
         """
-        host, port = self.address.split(":")
         with (
-            socket.create_connection((host, int(port)), timeout=10) as plain,
+            connect(self.address) as plain,
             self.context.wrap_socket(plain, server_hostname=NAME, session=self.session) as secure,
         ):
-            secure.sendall(GET.encode())
+            secure.sendall(get("/", b"Connection: close\r\n"))
             assert b"200 OK" in secure.recv(4096)
             if keep:
                 self.session = secure.session
@@ -228,12 +227,10 @@ class Kept:
 
     def __init__(self, files: Path, address: str) -> None:
         context = ssl.create_default_context(cafile=str(files / "ca.pem"))
-        host, port = address.split(":")
-        plain = socket.create_connection((host, int(port)), timeout=10)
-        self.socket = context.wrap_socket(plain, server_hostname=NAME)
+        self.socket = context.wrap_socket(connect(address), server_hostname=NAME)
 
     def get(self) -> bytes:
-        self.socket.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.socket.sendall(get())
         return self.socket.recv(4096)
 
     def serial(self) -> str:

@@ -1,35 +1,15 @@
 """In what order a turn of the reactor does its work."""
 
 import select
-import socket
 import ssl
-import time
-from contextlib import ExitStack
 
+from tests.support.clients import Clients, get, read_reply
 from tests.support.configs import http_listener, pausing_config
-from tests.support.filters import Pause
 from tests.support.secured import NAME, context
 
 HANDSHAKES = 16
 TRIES = 5
 """A busy machine may keep the client from looking in time; not every time."""
-
-
-def connect(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    return socket.create_connection((host, int(port)), 20)
-
-
-def ask(sock: socket.socket, path: str) -> None:
-    sock.sendall(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path.encode())
-
-
-def read_reply(sock: socket.socket) -> None:
-    received = b""
-    while not received.endswith(b"\r\n\r\n"):
-        piece = sock.recv(1 << 16)
-        assert piece, f"the connection ended after {received!r}"
-        received += piece
 
 
 def client_hello() -> bytes:
@@ -57,23 +37,21 @@ def test_handshakes_hold_nobody_up(pymosn, origin, files) -> None:
     hello = client_hello()
     before, between = [], []
     for _ in range(TRIES):
-        with ExitStack() as clients:
-            first, other = (clients.enter_context(connect(proxy.address)) for _ in range(2))
-            shaking = [
-                clients.enter_context(connect(proxy.addresses["secured"]))
-                for _ in range(HANDSHAKES)
-            ]
-            ask(other, "/quick")
+        with (
+            Clients(proxy.address, 1) as clients,
+            Clients(proxy.addresses["secured"], HANDSHAKES) as shaking,
+        ):
+            [other] = clients.others
+            other.sendall(get("/quick"))
             read_reply(other)
-            ask(first, "/pause")
-            time.sleep(Pause.SECONDS / 4)
-            for sock in shaking:
+            clients.pause()
+            for sock in shaking.others:
                 sock.sendall(hello)
             for done in (before, between):
-                ask(other, "/quick")
+                other.sendall(get("/quick"))
                 read_reply(other)
-                done.append(len(select.select(shaking, [], [], 0)[0]))
-            for sock in shaking:
+                done.append(len(select.select(shaking.others, [], [], 0)[0]))
+            for sock in shaking.others:
                 assert sock.recv(1) == b"\x16"  # a handshake record (RFC 8446 §5.1)
     assert min(before) < HANDSHAKES / 2
     assert min(between) < HANDSHAKES

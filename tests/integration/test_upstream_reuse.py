@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clients import connect, get, read_head, read_reply
 from tests.support.configs import pausing_config
 from tests.support.filters import Pause
 
-GET = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 A_WHILE = Pause.SECONDS / 10
 
@@ -28,8 +28,7 @@ class Sockets(ExitStack):
         self.address = "{}:{}".format(*self.listening.getsockname())
 
     def client(self, address: str) -> socket.socket:
-        host, _, port = address.rpartition(":")
-        return self.enter_context(socket.create_connection((host, int(port)), 5))
+        return self.enter_context(connect(address))
 
     def accepted(self) -> socket.socket:
         sock = self.enter_context(self.listening.accept()[0])
@@ -47,15 +46,6 @@ def sockets():
 def proxy(pymosn, sockets):
     """Return a proxy that sleeps in a request for ``/pause``, which it answers itself."""
     return pymosn(pausing_config(sockets.address))
-
-
-def read_head(sock: socket.socket) -> bytes:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        piece = sock.recv(4096)
-        assert piece, f"the connection ended after {data!r}"
-        data += piece
-    return data
 
 
 def unread(sock: socket.socket) -> int:
@@ -93,26 +83,26 @@ def test_an_answer_in_the_turn_of_its_request(proxy, sockets) -> None:
     """A read that was put off to the end of a turn brings the answer to what the connection was
     used for in that turn, when it comes fast."""
     slow, two, pause, pause_again = (sockets.client(proxy.address) for _ in range(4))
-    slow.sendall(GET % b"/slow")
+    slow.sendall(get("/slow"))
     origin = sockets.accepted()
-    assert read_head(origin).startswith(b"GET /slow ")
+    assert read_head(origin)[0].startswith(b"GET /slow ")
     origin.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     send_until_unread(origin)
 
     # The worker sleeps, while there gather: room for the slow client, so that the origin is read
     # at the end of the turn,
-    pause.sendall(GET % b"/pause")
+    pause.sendall(get("/pause"))
     time.sleep(A_WHILE)
     read_all(slow)
     # the end of the origin's answer, so that it is read right now and the connection is free,
     origin.sendall(b"0\r\n\r\n")
     # what it is used for, and time for the answer.
-    two.sendall(GET % b"/two")
+    two.sendall(get("/two"))
     time.sleep(A_WHILE)
-    pause_again.sendall(GET % b"/pause")
-    assert read_head(origin).startswith(b"GET /two ")
+    pause_again.sendall(get("/pause"))
+    assert read_head(origin)[0].startswith(b"GET /two ")
     origin.sendall(OK + b"2.")
-    assert read_head(two).endswith(b"2.")
+    assert read_reply(two) == b"2."
     sockets.listening.settimeout(A_WHILE)
     with pytest.raises(TimeoutError):
         sockets.accepted()
@@ -122,21 +112,21 @@ def test_an_answer_in_the_turn_of_its_request(proxy, sockets) -> None:
 def test_an_answer_before_its_request(proxy, sockets, method) -> None:
     """What came before a request is not its answer, though nobody has read it when it is sent."""
     one, two, pause = (sockets.client(proxy.address) for _ in range(3))
-    one.sendall(GET % b"/one")
+    one.sendall(get("/one"))
     origin = sockets.accepted()
     read_head(origin)
     origin.sendall(OK + b"1.")
-    assert read_head(one).endswith(b"1.")
+    assert read_reply(one) == b"1."
 
-    pause.sendall(GET % b"/pause")
+    pause.sendall(get("/pause"))
     time.sleep(A_WHILE)
     two.sendall(method + b" /two HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
     time.sleep(A_WHILE)
     origin.sendall(OK + b"no")
     fresh = sockets.accepted()
-    assert read_head(fresh).startswith(method + b" /two ")
+    assert read_head(fresh)[0].startswith(method + b" /two ")
     fresh.sendall(OK + b"2.")
-    assert read_head(two).endswith(b"2.")
+    assert read_reply(two) == b"2."
     # Nothing was sent to who had spoken out of turn.
     with suppress(ConnectionResetError):
         assert origin.recv(100) == b""
