@@ -179,4 +179,4 @@ def _kill(pid: int) -> None:
 
 
 def _all_pids() -> Iterable[int]:
-    return (int(entry) for entry in os.listdir("/proc") if entry.isdigit())  # noqa: PTH208
+    return (int(entry) for entry in os.listdir("/proc") if entry.isdigit())  # noqa: PTH208  a string is all there is

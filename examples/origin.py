@@ -78,7 +78,7 @@ def make_server(address: str) -> socketserver.BaseServer:
     if address.startswith("unix:"):
         path = address.removeprefix("unix:")
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)  # noqa: PTH108
+            os.unlink(path)  # noqa: PTH108  a string is all there is
         server = UnixServer(path, Handler)
     else:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", int(address)), Handler)

@@ -12,7 +12,7 @@ __all__ = ["Server"]
 def __getattr__(name: str) -> object:
     """Import ``Server`` when it is first asked for: a worker and the command line never do."""
     if name == "Server":
-        from pymosn.server import Server  # noqa: PLC0415
+        from pymosn.server import Server
 
         return Server
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -123,14 +123,14 @@ class HostPools:
             return ConnectionPool(*self._parts, tls)
         # What few use is loaded for them.
         if protocol == "Http2":
-            from pymosn.stream.http2_client import Http2Pool  # noqa: PLC0415
+            from pymosn.stream.http2_client import Http2Pool
 
             return Http2Pool(*self._parts, tls)
         if protocol == NEGOTIATED:
-            from pymosn.stream.negotiated import NegotiatedPool  # noqa: PLC0415
+            from pymosn.stream.negotiated import NegotiatedPool
 
             return NegotiatedPool(*self._parts, tls)
-        from pymosn.stream.xprotocol_client import XprotocolPool  # noqa: PLC0415
+        from pymosn.stream.xprotocol_client import XprotocolPool
 
         return XprotocolPool(*self._parts, tls, self._rpc[protocol])
 
@@ -140,7 +140,7 @@ class TlsProvider:
 
     def __init__(self, reactor: Reactor, slots: Slots, ticket_keys: list[bytes]) -> None:
         """Without ``ticket_keys`` there is a random one."""
-        from pymosn.network import tls  # noqa: PLC0415
+        from pymosn.network import tls
 
         self._tls = tls
         self._slots = slots
@@ -390,7 +390,7 @@ class Runtime:
         made = self.registry.get("protocols", name)()
         if isinstance(made, RpcProtocol):
             return made
-        from pymosn.protocol.xprotocol.custom import CustomProtocol, Protocol  # noqa: PLC0415
+        from pymosn.protocol.xprotocol.custom import CustomProtocol, Protocol
 
         if isinstance(made, Protocol):
             return CustomProtocol(name, made)
@@ -617,12 +617,12 @@ class Runtime:
             return Http1Codec()
         if protocol == "Http2":
             return MadeCodec(_http2_connection())
-        from pymosn.stream.xprotocol_server import XprotocolServerConnection  # noqa: PLC0415
+        from pymosn.stream.xprotocol_server import XprotocolServerConnection
 
         return MadeCodec(partial(XprotocolServerConnection, protocol=self.rpc[protocol]))
 
     def _tcp_acceptor(self, listener: model.Listener) -> "TcpAcceptor":
-        from pymosn.proxy.tcp import TcpAcceptor  # noqa: PLC0415
+        from pymosn.proxy.tcp import TcpAcceptor
 
         return TcpAcceptor(self.reactor, self.ids, listener)
 
@@ -681,7 +681,7 @@ def _protocols(snapshot: model.Snapshot) -> set[str]:
 
 def _http2_connection() -> Callable[..., Any]:
     """Return what makes HTTP/2's downstream connections; loaded where it is asked for."""
-    from pymosn.stream.http2_server import Http2ServerConnection  # noqa: PLC0415
+    from pymosn.stream.http2_server import Http2ServerConnection
 
     return Http2ServerConnection
 

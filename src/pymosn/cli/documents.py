@@ -15,11 +15,11 @@ from pymosn.errors import ConfigError
 def validate(command: Command, given: Namespace) -> int:
     """Check a configuration file."""
     del command
-    from pymosn.lifecycle.configuration import (  # noqa: PLC0415  slow to import
+    from pymosn.lifecycle.configuration import (  # slow to import
         Configuration,
         file_loader,
     )
-    from pymosn.observe.metrics import SlotTable  # noqa: PLC0415
+    from pymosn.observe.metrics import SlotTable
 
     try:
         loaded = file_loader(given.config, strict=given.strict)()
@@ -40,8 +40,8 @@ def validate(command: Command, given: Namespace) -> int:
 def expand_command(command: Command, given: Namespace) -> int:
     """Print a configuration with its defaults."""
     del command
-    from pymosn.config.expand import expand, redact  # noqa: PLC0415  slow to import
-    from pymosn.config.load import load_config  # noqa: PLC0415
+    from pymosn.config.expand import expand, redact  # slow to import
+    from pymosn.config.load import load_config
 
     try:
         document = expand(load_config(given.config).config)
@@ -56,7 +56,7 @@ def expand_command(command: Command, given: Namespace) -> int:
 def schema_command(command: Command, given: Namespace) -> int:
     """Print the JSON Schema of the configuration."""
     del command
-    from pymosn.config.schema import editor_schema  # noqa: PLC0415  slow to import
+    from pymosn.config.schema import editor_schema  # slow to import
 
     print(json.dumps(editor_schema(short=given.short), indent=2, ensure_ascii=False))
     return 0

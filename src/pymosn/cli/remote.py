@@ -78,8 +78,8 @@ class _NotFoundError(Exception):
 def _pid_file(given: Namespace) -> str:
     if given.pid_file:
         return str(given.pid_file)
-    from pymosn.config.load import load_config  # noqa: PLC0415  not with --pid-file
-    from pymosn.config.settings import server_settings  # noqa: PLC0415
+    from pymosn.config.load import load_config  # not with --pid-file
+    from pymosn.config.settings import server_settings
 
     loaded = load_config(given.config)
     return server_settings(loaded.config, source=loaded.source).pid_path

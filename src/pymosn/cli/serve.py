@@ -3,17 +3,22 @@
 import os
 import sys
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from pymosn.cli.flags import Command, ignored_flags
 from pymosn.errors import ConfigError
 from pymosn.lifecycle.lean import postpone_ssl
 
+if TYPE_CHECKING:
+    from pymosn.lifecycle.configuration import Loader
+    from pymosn.lifecycle.supervisor import Options
+
 
 def start(command: Command, given: Namespace) -> int:
     """Serve a configuration file."""
     postpone_ssl()
-    from pymosn.lifecycle.configuration import file_loader  # noqa: PLC0415  after postpone_ssl
-    from pymosn.lifecycle.supervisor import Options  # noqa: PLC0415
+    from pymosn.lifecycle.configuration import file_loader  # after postpone_ssl
+    from pymosn.lifecycle.supervisor import Options
 
     unused = ignored_flags(command, given)
     if unused:
@@ -31,8 +36,8 @@ def proxy(command: Command, given: Namespace) -> int:
     """Serve what the command line says."""
     del command
     postpone_ssl()
-    from pymosn.config.load import LoadedConfig, from_command_line  # noqa: PLC0415
-    from pymosn.lifecycle.supervisor import Options  # noqa: PLC0415
+    from pymosn.config.load import LoadedConfig, from_command_line
+    from pymosn.lifecycle.supervisor import Options
 
     def load() -> LoadedConfig:
         return from_command_line(given.listen, given.targets, tcp=given.tcp)
@@ -41,13 +46,13 @@ def proxy(command: Command, given: Namespace) -> int:
     return _serve(load, options)
 
 
-def _serve(loader: object, options: object) -> int:
-    import asyncio  # noqa: PLC0415
+def _serve(loader: "Loader", options: "Options") -> int:
+    import asyncio
 
-    from pymosn.lifecycle.supervisor import StartError, Supervisor  # noqa: PLC0415
+    from pymosn.lifecycle.supervisor import StartError, Supervisor
 
     async def run() -> int:
-        return await Supervisor(loader, options).run(_report)  # type: ignore[arg-type]
+        return await Supervisor(loader, options).run(_report)
 
     loop = asyncio.new_event_loop()
     try:
@@ -63,7 +68,7 @@ def _serve(loader: object, options: object) -> int:
 
 def _report(supervisor: object) -> None:
     """Say on the terminal what the log says, unless that is the log."""
-    from pymosn.lifecycle.supervisor import Supervisor  # noqa: PLC0415
+    from pymosn.lifecycle.supervisor import Supervisor
 
     assert isinstance(supervisor, Supervisor)
     if not supervisor.log.is_file:

@@ -99,7 +99,7 @@ class FileProvider:
     def stamp(self, reference: str) -> Stamp | None:
         """Return the file's; a file that is gone has none."""
         try:
-            status = os.stat(reference)  # noqa: PTH116
+            status = os.stat(reference)  # noqa: PTH116  a string is all there is
         except (OSError, ValueError):
             return None
         return status.st_ino, status.st_size, status.st_mtime_ns

@@ -37,7 +37,7 @@ class _Shape:
         return self.exact.get(key) or self.folded.get(key.casefold())
 
     def suggestion(self, key: str) -> str:
-        import difflib  # noqa: PLC0415  only a mistake needs it
+        import difflib  # only a mistake needs it
 
         near = difflib.get_close_matches(key.casefold(), list(self.folded), n=1, cutoff=0.6)
         return f'; did you mean "{self.folded[near[0]].encode_name}"?' if near else ""
@@ -114,7 +114,7 @@ class Decoder:
             case inspect.IntType() if _is_int(value) and _in_range(kind, value):
                 return value
             case inspect.FloatType() if _is_number(value) and _in_range(kind, value):
-                return float(value)  # type: ignore[arg-type]
+                return float(value)  # type: ignore[arg-type]  # the guard has looked
         message = "has the wrong type"
         if isinstance(kind, inspect.IntType) and _is_int(value):
             message = "is out of range"

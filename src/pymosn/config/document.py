@@ -55,7 +55,7 @@ def parse(data: bytes | str, *, file: str, is_yaml: bool) -> object:
         text = data
     try:
         if is_yaml:
-            from pymosn.config.yaml_text import parse_yaml  # noqa: PLC0415  half a megabyte
+            from pymosn.config.yaml_text import parse_yaml  # half a megabyte
 
             value = parse_yaml(text, file)
         else:

@@ -72,8 +72,8 @@ def parse_config(
         raise source.error("$", "is not a configuration", found=document, expected="an object")
     try:
         if _is_short(document):
-            from pymosn.config.short import expand_short  # noqa: PLC0415  a megabyte
-            from pymosn.config.short_model import ShortConfig  # noqa: PLC0415
+            from pymosn.config.short import expand_short  # a megabyte
+            from pymosn.config.short_model import ShortConfig
 
             config = expand_short(decoder.decode(ShortConfig, document, "$"), source)
         else:
@@ -92,8 +92,8 @@ def from_command_line(
     capabilities: Capabilities | None = None,
 ) -> LoadedConfig:
     """Return the configuration of ``pymosn proxy LISTEN TARGET...``."""
-    from pymosn.config.short import expand_short  # noqa: PLC0415  a megabyte
-    from pymosn.config.short_model import ShortConfig  # noqa: PLC0415
+    from pymosn.config.short import expand_short  # a megabyte
+    from pymosn.config.short_model import ShortConfig
 
     source = Source(file="command line")
     short = ShortConfig(listen=listen, tcp=targets if tcp else None, to=None if tcp else targets)

@@ -182,7 +182,7 @@ class _Translator:
         if match is None or _CATEGORY.fullmatch(name) is None:
             raise ValueError(f"Unicode class {name or self.pattern[self.at :]!r} is not supported")
         self.at += 1 + len(match[0])
-        import unicodedata  # noqa: PLC0415  a megabyte, and rarely used
+        import unicodedata  # a megabyte, and rarely used
 
         ranges = _ranges(
             code for code in range(_LAST + 1) if unicodedata.category(chr(code)).startswith(name)

@@ -55,7 +55,7 @@ class TargetTable:
         if target in self.clusters:
             return target
         if not looks_like_address(target):
-            import difflib  # noqa: PLC0415  only a mistake needs it
+            import difflib  # only a mistake needs it
 
             near = difflib.get_close_matches(target, list(self.clusters), n=1)
             hint = f'; did you mean "{near[0]}"?' if near else ""

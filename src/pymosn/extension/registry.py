@@ -82,7 +82,7 @@ class Registry:
         if self._installed:
             return
         self._installed = True
-        from importlib.metadata import entry_points  # noqa: PLC0415
+        from importlib.metadata import entry_points
 
         for kind in BUILTINS:
             for point in entry_points(group=f"pymosn.{kind}"):

@@ -70,19 +70,19 @@ class OpenSslChecks:
 
     def pair(self, chain: str, key: str) -> Facts:
         """Return the facts of a certificate; raises ``ValueError`` when its key is another's."""
-        from pymosn.network.certificates import read_certificate  # noqa: PLC0415  takes megabytes
+        from pymosn.network.certificates import read_certificate  # takes megabytes
 
         return read_certificate(chain, key)
 
     def authorities(self, text: str) -> None:
         """Raise ``ValueError`` when a text has no CA certificates."""
-        from pymosn.network.certificates import read_authorities  # noqa: PLC0415  takes megabytes
+        from pymosn.network.certificates import read_authorities  # takes megabytes
 
         read_authorities(text)
 
     def context(self, context: TlsContext) -> None:
         """Raise ``ValueError`` when TLS cannot be spoken as ``context`` says."""
-        from pymosn.network.tls import check_context  # noqa: PLC0415  takes megabytes
+        from pymosn.network.tls import check_context  # takes megabytes
 
         check_context(context)
 

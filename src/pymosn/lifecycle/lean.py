@@ -38,7 +38,7 @@ class _SslFinder:
         sys.meta_path.remove(self)
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _SslLoader(spec.loader)  # type: ignore[assignment]
+            spec.loader = _SslLoader(spec.loader)  # type: ignore[assignment]  # has its methods
         return spec
 
 
@@ -55,8 +55,8 @@ class _SslLoader:
         self._loader.exec_module(module)
         for name, other in list(sys.modules.items()):
             if name.startswith("asyncio.") and getattr(other, "ssl", module) is None:
-                other.ssl = module  # type: ignore[attr-defined]
+                other.ssl = module  # type: ignore[attr-defined]  # asyncio's modules have it
         protocol = sys.modules.get("asyncio.sslproto")
         if protocol is not None:
             again = (module.SSLWantReadError, module.SSLSyscallError)
-            protocol.SSLAgainErrors = again  # type: ignore[attr-defined]
+            protocol.SSLAgainErrors = again  # type: ignore[attr-defined]  # the same

@@ -42,7 +42,7 @@ class _Binding:
         if self.path:
             with contextlib.suppress(OSError):
                 if os.stat(self.path).st_ino == self.inode:  # noqa: PTH116  no Path is needed
-                    os.unlink(self.path)  # noqa: PTH108
+                    os.unlink(self.path)  # noqa: PTH108  a string is all there is
 
 
 class ListeningSockets:

@@ -20,14 +20,14 @@ def main(arguments: list[str]) -> None:
         signal.signal(ignored, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     control, segment, index = (int(argument) for argument in arguments[:3])
-    with open("/proc/self/comm", "w", encoding="ascii") as comm:  # noqa: PTH123
+    with open("/proc/self/comm", "w", encoding="ascii") as comm:  # noqa: PTH123  a string is all there is
         comm.write(f"pymosn:worker{index}"[:15])
     memory = mmap.mmap(segment, os.fstat(segment).st_size)
     os.close(segment)
 
     postpone_ssl()  # before anything imports asyncio
-    from pymosn.lifecycle.data_plane import Worker  # noqa: PLC0415
-    from pymosn.observe.slots import Slots  # noqa: PLC0415
+    from pymosn.lifecycle.data_plane import Worker
+    from pymosn.observe.slots import Slots
 
     Worker(socket.socket(fileno=control), Slots(memoryview(memory)), index).run()
     # Nothing is left to tidy up, and taking a large heap apart takes time.

@@ -239,7 +239,7 @@ def _open(path: str) -> int:
         return _STDOUT
     if path in ("stderr", "/dev/stderr"):
         return _STDERR
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)  # noqa: PTH103, PTH120
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)  # noqa: PTH103, PTH120  a string is all there is
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 

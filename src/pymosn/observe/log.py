@@ -145,7 +145,7 @@ class ErrorLog:
     def _open(self) -> int:
         if self.path in _STREAMS:
             return _STREAMS[self.path]
-        os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)  # noqa: PTH103, PTH120
+        os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)  # noqa: PTH103, PTH120  a string is all there is
         return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def _may_write(self, key: str, level: str, now: float) -> bool:
@@ -217,7 +217,7 @@ class LogHandler(logging.Handler):
 
 def describe_exception(error: BaseException) -> str:
     """Return the traceback of ``error`` as text."""
-    import traceback  # noqa: PLC0415  only failures need it
+    import traceback  # only failures need it
 
     return "".join(traceback.format_exception(error)).rstrip()
 

@@ -106,7 +106,7 @@ class LogRoller:
     def _old_files(self, path: str) -> list[Path]:
         """Return the rolled files of ``path``, newest first."""
         name = re.escape(Path(path).name)
-        stem, suffix = (re.escape(part) for part in os.path.splitext(Path(path).name))  # noqa: PTH122
+        stem, suffix = (re.escape(part) for part in os.path.splitext(Path(path).name))  # noqa: PTH122  the same
         pattern = re.compile(f"{name}{_BY_TIME}|{stem}{_BY_SIZE}{suffix}(\\.gz)?")
         files = [file for file in Path(path).parent.iterdir() if pattern.fullmatch(file.name)]
         return sorted(files, key=lambda file: (file.stat().st_mtime, file.name), reverse=True)
@@ -121,8 +121,8 @@ class LogRoller:
 
 
 def _compress(file: Path) -> None:
-    import gzip  # noqa: PLC0415  only where it is asked for
-    import shutil  # noqa: PLC0415
+    import gzip  # only where it is asked for
+    import shutil
 
     target = file.with_name(f"{file.name}.gz")
     temporary = file.with_name(f"{file.name}.gz.part")

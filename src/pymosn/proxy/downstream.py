@@ -170,7 +170,7 @@ class ProxyStream(Stream):
             self._tunnel_up(data, end)
             return
         if self.transcoder is not None:
-            data = self.transcoder.request_data(data, end)  # type: ignore[assignment]
+            data = self.transcoder.request_data(data, end)  # type: ignore[assignment]  # or None
             if data is None:
                 self._break_off(_DOWNSTREAM_PROTOCOL)
                 return
@@ -178,7 +178,7 @@ class ProxyStream(Stream):
                 return
         filters = self.filters
         if filters is not None and filters.chain.on_request_data:
-            data = filters.change_data(filters.chain.on_request_data, data)  # type: ignore[assignment]
+            data = filters.change_data(filters.chain.on_request_data, data)  # type: ignore[assignment]  # or None
             if data is None:
                 return
         if end:
@@ -582,7 +582,7 @@ class ProxyStream(Stream):
             return
         filters = self.filters
         if filters is not None and filters.chain.on_response_data:
-            data = filters.change_data(filters.chain.on_response_data, data)  # type: ignore[assignment]
+            data = filters.change_data(filters.chain.on_response_data, data)  # type: ignore[assignment]  # or None
             if data is None:
                 return
         if self.transcodes_response:
@@ -669,11 +669,11 @@ class ProxyStream(Stream):
         filters = self.filters
         for piece in held:
             if filters is not None and filters.chain.on_response_data:
-                piece = filters.change_data(filters.chain.on_response_data, piece)  # noqa: PLW2901
+                piece = filters.change_data(filters.chain.on_response_data, piece)
                 if piece is None:
                     return
             if self.transcodes_response:
-                piece = self.transcoder.response_data(piece)  # type: ignore[union-attr]  # noqa: PLW2901
+                piece = self.transcoder.response_data(piece)  # type: ignore[union-attr]  # there is one
             self.bytes_sent += len(piece)
             sender.send_data(piece, False)
         if self.response_ended:

@@ -349,7 +349,7 @@ class Http2ClientStream(Http2Sender):
         head.upgrade = self._upgrade
         key = self._websocket_key
         if key is not None and head.get(b"sec-websocket-accept") is None:
-            import hashlib  # noqa: PLC0415 -- brings OpenSSL, megabytes that few need
+            import hashlib  # brings OpenSSL, megabytes that few need
 
             digest = hashlib.sha1(key + _WEBSOCKET_GUID, usedforsecurity=False).digest()
             head.add(b"Sec-WebSocket-Accept", base64.b64encode(digest))
