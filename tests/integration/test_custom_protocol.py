@@ -1,6 +1,7 @@
 """Protocols in Python (``pymosn.api.Protocol``) through the real data plane."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -25,11 +26,13 @@ def echo(data: bytes) -> list[bytes]:
     return [frame(int.from_bytes(data[3:5], "big"), data[5:], 2)]
 
 
-def runtime(host: str, mode: str = "Multiplexed", **more: Any) -> RunningRuntime:
+def runtime(
+    host: str, mode: str = "Multiplexed", others: Sequence[str] = (), **more: Any
+) -> RunningRuntime:
     name = f"tests.support.protocols:{mode}"
     rule = model.Route(model.Forward(clusters=[model.WeightedCluster("c")]))
     routers = {"r": model.Router("r", [model.VirtualHost("v", ["*"], [rule])])}
-    proxy = model.HttpProxy(protocols=[name], router="r")
+    proxy = model.HttpProxy(protocols=[name, *others], router="r")
     return RunningRuntime(proxy, [host], routers=routers, **more)
 
 
@@ -107,10 +110,20 @@ def test_exceptions_cost_what_they_must() -> None:
             assert client.is_closed()
         other.send(frame(1, b"refuse"), frame(2, b"fine"))
         assert {other.receive(), other.receive()} == {frame(1, b"502", 2), frame(2, b"fine", 2)}
-        # What is thrown on behalf of a host is reported as it was thrown.
-        (thrown,) = running.errors
-        assert isinstance(thrown, ValueError)
-        assert thrown.__traceback__ is not None
+        decoding, encoding = running.errors
+        assert "a frame to raise on" in str(decoding)
+        assert "a frame that cannot be said" in str(encoding)
+        assert encoding.__traceback__ is not None
+        running.errors.clear()
+
+
+@pytest.mark.parametrize(("mode", "shown"), [("Confused", "match"), ("Mute", "hijack")])
+def test_an_exception_is_reported_wherever_it_is_thrown(mode: str, shown: str) -> None:
+    with runtime("127.0.0.1:1", mode, others=["Http1"]) as running:
+        with RpcClient(running.address[1], size) as client:
+            client.send(frame(1, b"a"))
+            eventually(lambda: running.errors, "nobody is told")
+        assert {str(error) for error in running.errors} == {shown}
         running.errors.clear()
 
 

@@ -56,6 +56,22 @@ class Binding(Multiplexed):
     pool_mode = "binding"
 
 
+class Confused(Multiplexed):
+    """Cannot tell what a connection speaks."""
+
+    def match(self, data: memoryview) -> bool | None:
+        """Have a mistake."""
+        raise LookupError("match")
+
+
+class Mute(Multiplexed):
+    """Cannot answer in place of a host."""
+
+    def hijack(self, request: Frame, status: int, reason: str) -> Frame:
+        """Have a mistake."""
+        raise LookupError("hijack")
+
+
 class Unusable(Multiplexed):
     """There is no such mode."""
 

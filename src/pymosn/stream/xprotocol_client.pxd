@@ -79,7 +79,6 @@ cdef class XprotocolClientConnection(PooledConnection):
         receiver=StreamReceiver, owner=ConnectionInfo)
     cdef void _pass_on(self, long number)
     cdef void _on_heartbeat_reply(self, long number)
-    cdef int _tell_failure(self) except -1
     cdef int _leave(self) except -1
     @cython.locals(streams=dict, waiting=list, sender=XprotocolClientStream)
     cdef void _lose_streams(self, int reason)

@@ -172,7 +172,6 @@ class XprotocolClientConnection(PooledConnection):
         number = self._next_id()
         parts = self.codec.encode_request(head, content, number)
         if parts is None:
-            self._tell_failure()
             return -1
         if not sender.oneway:
             self._streams[number] = sender
@@ -233,7 +232,6 @@ class XprotocolClientConnection(PooledConnection):
                 if self.lent == 0:
                     self.close_idle()
             elif event == _ERROR:
-                self._tell_failure()
                 self._leave()
                 self._lose_streams(_UPSTREAM_PROTOCOL)
                 self.connection.close()
@@ -401,12 +399,6 @@ class XprotocolClientConnection(PooledConnection):
             self._failures = 0
             self._heartbeats += 1
             self.pool.reactor.arm(self._timer, self, self._heartbeat_wait())
-
-    def _tell_failure(self) -> None:
-        """Report an exception in a user's protocol, if it was one."""
-        failure = self.codec.take_failure()
-        if failure is not None and self.pool.reactor.on_error is not None:
-            self.pool.reactor.on_error(self.codec, failure)
 
     def _leave(self) -> None:
         """Take no more exchanges."""

@@ -29,6 +29,7 @@ cdef class CustomResponse(FieldResponse):
 
 cdef class CustomProtocol(RpcProtocol):
     cdef readonly object protocol
+    cdef object _report
 
     cpdef int match(self, bytes data) except -2
     cpdef Codec codec(self, FrameLimits limits)
@@ -38,9 +39,8 @@ cdef class CustomCodec(Codec):
     cdef str name
     cdef object protocol
     cdef object _frame
-    cdef object _failure
+    cdef object _report
 
-    cpdef object take_failure(self)
     cpdef Py_ssize_t measure(self, bytes data, Py_ssize_t at, Py_ssize_t available) except -2
     cpdef int read(self, bytes data, Py_ssize_t at, Py_ssize_t size) except -2
     @cython.locals(request=CustomRequest, response=CustomResponse)
@@ -55,6 +55,7 @@ cdef class CustomCodec(Codec):
     cdef bytes _simple(self, object make, tuple arguments, long number)
     cdef list _encoded(self, object frame, long number, bytes content, object headers)
     cdef Py_ssize_t _checked_size(self, Py_ssize_t size)
+    cdef Py_ssize_t _raised(self, object error) except -2
     cdef Py_ssize_t _bad(self, str what)
 
 

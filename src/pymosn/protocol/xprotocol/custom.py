@@ -1,11 +1,11 @@
 """RPC protocols that users write in Python.
 
 ``Protocol`` and ``Frame`` are what they see (``pymosn.api`` has them); ``CustomProtocol`` makes of
-a ``Protocol`` what the data plane works with.  Whatever goes wrong in a user's code costs the
-connection whose bytes it was given.
+a ``Protocol`` what the data plane works with.  Whatever goes wrong in a user's code is reported,
+and costs the connection whose bytes it was given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -63,7 +63,7 @@ class Frame:
 
 class Protocol:
     """A protocol of requests and responses.  One object serves all connections of a worker, so
-    it keeps nothing between calls."""
+    it keeps nothing between calls.  Exceptions are logged with their traceback."""
 
     pool_mode: str = "multiplex"
     """``multiplex``: many requests at a time on a connection, told apart by their ids;
@@ -142,29 +142,37 @@ class CustomProtocol(RpcProtocol):
     """A user's protocol under the name that the configuration gives it."""
 
     protocol: Any
+    _report: Callable[[object, BaseException], None]
 
-    def __init__(self, name: str, protocol: Protocol) -> None:
-        """Raises ``ValueError`` when the protocol cannot be used."""
+    def __init__(
+        self, name: str, protocol: Protocol, report: Callable[[object, BaseException], None]
+    ) -> None:
+        """``report`` hears of the exceptions in a user's code.
+
+        Raises ``ValueError`` when the protocol cannot be used.
+        """
         if protocol.pool_mode not in _POOL_MODES:
             raise ValueError(f"protocol {name}: {protocol.pool_mode!r} is not a pool mode")
         if not 8 <= protocol.id_bits <= 62:
             raise ValueError(f"protocol {name}: ids have 8 to 62 bits, not {protocol.id_bits}")
         self.name = name
         self.protocol = protocol
+        self._report = report
         self.pool_mode = _POOL_MODES[protocol.pool_mode]
         self.id_bits = protocol.id_bits
 
     def match(self, data: bytes) -> int:
         try:
             answer = self.protocol.match(memoryview(data))
-        except Exception:
+        except Exception as error:
+            self._report(self.protocol, error)
             return -1
         if answer is None:
             return 0
         return 1 if answer else -1
 
     def codec(self, limits: FrameLimits) -> Codec:
-        return CustomCodec(limits, self.name, self.protocol)
+        return CustomCodec(limits, self.name, self.protocol, self._report)
 
 
 class CustomCodec(Codec):
@@ -173,19 +181,17 @@ class CustomCodec(Codec):
     name: str
     protocol: Any
     _frame: Any
-    _failure: BaseException | None
+    _report: Callable[[object, BaseException], None]
 
-    def __init__(self, limits: FrameLimits, name: str, protocol: Protocol) -> None:
+    def __init__(
+        self, limits: FrameLimits, name: str, protocol: Protocol,
+        report: Callable[[object, BaseException], None],
+    ) -> None:  # fmt: skip
         Codec.__init__(self, limits)
         self.name = name
         self.protocol = protocol
         self._frame = None
-        self._failure = None
-
-    def take_failure(self) -> BaseException | None:
-        failure = self._failure
-        self._failure = None
-        return failure
+        self._report = report
 
     def measure(self, data: bytes, at: int, available: int) -> int:
         view = memoryview(data)[at:]
@@ -205,8 +211,7 @@ class CustomCodec(Codec):
             if frame.kind not in ("request", "oneway", "response"):
                 return self._bad(f"{frame.kind!r} is not a kind of frame")
         except Exception as error:
-            self._failure = error
-            return self._bad(f"{type(error).__name__}: {error}")
+            return self._raised(error)
         self._frame = frame
         return int(frame.size)
 
@@ -215,8 +220,7 @@ class CustomCodec(Codec):
         try:
             return self._take(frame)
         except Exception as error:
-            self._failure = error
-            self._bad(f"{type(error).__name__}: {error}")
+            self._raised(error)
             return self.fail(self.error)
 
     def _take(self, frame: Any) -> int:
@@ -268,7 +272,7 @@ class CustomCodec(Codec):
         try:
             frame = self.protocol.hijack(asked.frame, head.status, reason)
         except Exception as error:
-            self._failure = error
+            self._raised(error)
             return None
         return None if frame is None else self._encoded(frame, request.id, None, None)
 
@@ -286,7 +290,8 @@ class CustomCodec(Codec):
     def _simple(self, make: Any, arguments: tuple[Any, ...], number: int) -> bytes | None:
         try:
             frame = make(*arguments)
-        except Exception:
+        except Exception as error:
+            self._raised(error)
             return None
         if frame is None:
             return None
@@ -306,11 +311,15 @@ class CustomCodec(Codec):
         try:
             return [bytes(self.protocol.encode(frame))]
         except Exception as error:
-            self._failure = error
+            self._raised(error)
             return None
 
     def _checked_size(self, size: int) -> int:
         return self._bad(f"measure returned {size}") if size < 0 else size
+
+    def _raised(self, error: BaseException) -> int:
+        self._report(self.protocol, error)
+        return self._bad(f"{type(error).__name__}: {error}")
 
     def _bad(self, what: str) -> int:
         self.error = f"{self.name}: {what}"

@@ -99,7 +99,6 @@ cdef class Codec:
     cpdef bint partial(self) noexcept
     cpdef Py_ssize_t unread(self)
     cpdef int fail(self, str why) except -2
-    cpdef object take_failure(self)
     cpdef Py_ssize_t measure(self, bytes data, Py_ssize_t at, Py_ssize_t available) except -2
     cpdef int read(self, bytes data, Py_ssize_t at, Py_ssize_t size) except -2
     cpdef list encode_request(self, RequestHead head, bytes content, long number)

@@ -390,11 +390,6 @@ class Codec:
         self._held = None
         return _ERROR
 
-    def take_failure(self) -> BaseException | None:
-        """Return the exception in a user's code that made ``encode_request`` or ``next`` fail, the
-        first time after it."""
-        return None
-
     # -- for each protocol ---------------------------------------------------------------------
 
     def measure(self, data: bytes, at: int, available: int) -> int:
