@@ -18,9 +18,15 @@ from bench.rpc import start_rpc_origin
 from bench.scenarios import Kind, Scenario
 from bench.settings import Settings
 from bench.startup import run_startup
+from bench.storm import run_storm
 from bench.waiting import free_ports
 
-_CARRIED_OUT = {Kind.RATE: run_rate, Kind.IDLE: run_idle, Kind.START: run_startup}
+_CARRIED_OUT = {
+    Kind.RATE: run_rate,
+    Kind.IDLE: run_idle,
+    Kind.START: run_startup,
+    Kind.STORM: run_storm,
+}
 
 
 @dataclass(frozen=True)

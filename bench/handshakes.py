@@ -6,9 +6,8 @@ wrk would do for full handshakes, but it resumes sessions whenever it can and do
 from __future__ import annotations
 
 import json
-import subprocess
 
-from bench.client import client_command
+from bench.client import run_client
 from bench.outcome import LoadReport
 from bench.processes import BenchError
 from bench.target import Target
@@ -18,17 +17,13 @@ def run_handshakes(target: Target, connections: int, seconds: int) -> LoadReport
     """Load the target for `seconds`; BenchError when anything came back wrong."""
     assert target.credentials is not None
     assert target.scenario.handshake is not None
-    arguments = (target.port, connections, seconds, target.scenario.handshake.value)
-    argv, env = client_command("handshake_client", target.credentials, *arguments)
-    try:
-        done = subprocess.run(
-            argv, check=False, capture_output=True, text=True, timeout=seconds + 15, env=env
-        )
-    except subprocess.TimeoutExpired:
-        raise BenchError("the handshake client did not end in time") from None
-    if done.returncode != 0:
-        raise BenchError(f"a handshake or its reply was wrong: {done.stderr.strip()[-300:]}")
-    return parse_handshakes(done.stdout)
+    output = run_client(
+        "handshake_client",
+        target.credentials,
+        seconds,
+        *(target.port, connections, seconds, target.scenario.handshake.value),
+    )
+    return parse_handshakes(output)
 
 
 def parse_handshakes(output: str) -> LoadReport:

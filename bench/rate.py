@@ -1,9 +1,10 @@
-"""The RATE scenarios: load in interleaved rounds, CPU time per request, then system calls."""
+"""Interleaved rounds, and the RATE scenarios: CPU time per request, then system calls."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 from bench import usage
 from bench.field import Field, Runner
@@ -17,7 +18,15 @@ _START_SECONDS = 20.0
 
 
 def run_rate(field: Field) -> None:
-    """Fill the outcomes of all runners. Who gives a wrong reply fails and takes no more turns."""
+    """Fill the outcomes of all runners."""
+    run_rounds(field, measure)
+    if field.settings.trace_syscalls:
+        for runner in field.standing():
+            _trace(field, runner)
+
+
+def run_rounds(field: Field, measurement: Callable[[Field, Runner], Sample]) -> None:
+    """Fill the outcomes. Who gives a wrong reply fails and takes no more turns."""
     starts, rounds = field.settings.starts, field.settings.rounds
     for start in range(1, starts + 1):
         for runner in field.standing():
@@ -27,12 +36,12 @@ def run_rate(field: Field) -> None:
         for turn in range(rounds + 1):
             for runner in field.standing():
                 with runner.attempt():
-                    _round(field, runner, start if turn else None)
+                    runner.check_reply()
+                    sample = measurement(field, runner)
+                    if turn:
+                        runner.outcome.samples.append(sample | {"start": start})
             shown = f"round {turn} of {rounds}, start {start} of {starts}"
             print(f"  {field.scenario.name}: {shown}", file=sys.stderr)
-    if field.settings.trace_syscalls:
-        for runner in field.standing():
-            _trace(field, runner)
 
 
 def serve(field: Field, runner: Runner) -> None:
@@ -42,14 +51,6 @@ def serve(field: Field, runner: Runner) -> None:
         return
     runner.child = field.fleet.start(runner.command, field.settings.proxy_core, runner.log)
     wait_for(runner.child, runner.check_reply, time.monotonic() + _START_SECONDS)
-
-
-def _round(field: Field, runner: Runner, start: int | None) -> None:
-    """Measure once; without a `start` it does not count."""
-    runner.check_reply()
-    sample = measure(field, runner)
-    if start is not None:
-        runner.outcome.samples.append(sample | {"start": start})
 
 
 def measure(field: Field, runner: Runner) -> Sample:

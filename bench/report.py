@@ -50,6 +50,11 @@ COLUMNS = {
         Column("rss_mb", "RSS MB", 1),
         Column("pss_mb", "PSS MB", 1),
     ),
+    Kind.STORM: (
+        Column("wait_ms", "ms that the request waits", 1),
+        Column("worst_ms", "ms in the worst burst", 1),
+        Column("bursts", "bursts"),
+    ),
 }
 
 

@@ -17,6 +17,7 @@ HELD_CONNECTIONS = 100_000
 HELD_CALLS = 1000
 HEARTBEAT_SECONDS = 15
 HANDSHAKES_AT_ONCE = 8
+STORM_HANDSHAKES = 300
 STREAMS_AT_ONCE = 16
 
 PREFIX_FORMAT = "/service-%03d/"
@@ -36,6 +37,7 @@ class Kind(Enum):
     RATE = "cpu_us"
     IDLE = "conn_bytes"
     START = "start_ms"
+    STORM = "wait_ms"
 
 
 class Handshake(Enum):
@@ -169,6 +171,13 @@ SCENARIOS: dict[str, Scenario] = {
             tls=True,
             handshake=Handshake.RESUMED,
             connections=HANDSHAKES_AT_ONCE,
+        ),
+        Scenario(
+            "tls-storm",
+            f"How long a request waits when {STORM_HANDSHAKES} clients begin a handshake before it",
+            Kind.STORM,
+            tls=True,
+            connections=STORM_HANDSHAKES,
         ),
         Scenario(
             "bolt",

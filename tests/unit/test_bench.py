@@ -13,7 +13,7 @@ import pytest
 from bench import usage
 from bench.campaign import ScenarioResult
 from bench.chart import bar_chart
-from bench.client import client_command
+from bench.client import client_command, run_client
 from bench.credentials import Credentials
 from bench.h2load import parse_h2load, request_times
 from bench.handshakes import parse_handshakes
@@ -51,6 +51,7 @@ from bench.scenarios import (
     route_host,
     route_prefix,
 )
+from bench.storm import storm_sample
 from bench.syscalls import parse_summary
 from bench.target import Target
 from bench.wrk import parse_wrk
@@ -229,6 +230,14 @@ class TestHandshakes:
         assert argv[-3:] == ["2045", "8", str(tmp_path / "certificate.pem")]
         assert env["OPENSSL_CONF"] == str(tmp_path / "client.cnf")
         assert client_command("idle_client", None, 2045)[0][-1] == "2045"
+
+    def test_a_client_that_fails_is_a_failure(self) -> None:
+        with pytest.raises(BenchError, match=r"(?s)storm_client failed: .*ValueError"):
+            run_client("storm_client", None, 1)
+
+    def test_a_round_of_bursts(self) -> None:
+        sample = storm_sample([0.002, 0.009, 0.003])
+        assert sample == {"wait_ms": 3.0, "worst_ms": 9.0, "bursts": 3}
 
 
 class TestStrace:
@@ -451,7 +460,7 @@ class TestScenarios:
         peers = ["nginx", "haproxy", "envoy", "mosn"]
         assert taking["h1"] == ["direct", "pymosn", *peers]
         assert taking["idle"] == taking["start"] == ["pymosn", *peers]
-        assert taking["tls-idle"] == taking["idle"]
+        assert taking["tls-idle"] == taking["tls-storm"] == taking["idle"]
         assert taking["filter"] == ["pymosn", FILTERED]
         assert taking["routes-cost"] == ["pymosn", ROUTED]
         assert taking["routes-many"] == taking["hosts-many"] == [FEW_ROUTED, MANY_ROUTED]
