@@ -40,6 +40,8 @@ LIBRARIES = {
     "pymosn.network.openssl": ["crypto"],
     "pymosn.network.certificates": ["crypto"],
     "pymosn.network.tls": ["ssl", "crypto"],
+    "pymosn.network.tls_context": ["ssl", "crypto"],
+    "pymosn.network.tls_session": ["ssl", "crypto"],
 }
 
 

@@ -46,7 +46,7 @@ from pymosn.upstream.cluster import UpstreamCluster
 from pymosn.upstream.hosts import UpstreamHost
 
 if TYPE_CHECKING:
-    from pymosn.network.tls import TlsContext
+    from pymosn.network.tls_context import TlsContext
     from pymosn.proxy.tcp import TcpAcceptor
 
 TICK_SECONDS = 1.0
@@ -140,11 +140,12 @@ class TlsProvider:
 
     def __init__(self, reactor: Reactor, slots: Slots, ticket_keys: list[bytes]) -> None:
         """Without ``ticket_keys`` there is a random one."""
-        from pymosn.network import tls
+        from pymosn.network import tls, tls_context, tls_session
 
         self._tls = tls
+        self._tls_context = tls_context
         self._slots = slots
-        self._buffers = tls.TlsBuffers(reactor)
+        self._buffers = tls_session.TlsBuffers(reactor)
         self._contexts: dict[bytes, TlsContext] = {}
         self.tickets = tls.TicketKeys(ticket_keys)
 
@@ -182,7 +183,7 @@ class TlsProvider:
         key = _identity(settings)
         known = self._contexts.get(key)
         if known is None:
-            known = self._contexts[key] = self._tls.TlsContext(settings, False)
+            known = self._contexts[key] = self._tls_context.TlsContext(settings, False)
         return known
 
 

@@ -1,15 +1,27 @@
 """Certificates for tests, and both ends of TLS connections."""
 
+import datetime
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from pymosn import snapshot
 from pymosn.network.reactor import Reactor
-from pymosn.network.tls import TicketKeys, TlsBuffers, TlsClient, TlsContext, TlsServer, TlsSession
+from pymosn.network.tls import TicketKeys, TlsClient, TlsServer
+from pymosn.network.tls_context import TlsContext
+from pymosn.network.tls_session import TlsBuffers, TlsSession
 from pymosn.observe.metrics import TLS, SlotTable, TlsStats
 from pymosn.observe.slots import Slots
 
@@ -29,6 +41,34 @@ class Authority:
         made = self.ca.issue_cert(*names, key_type=trustme.KeyType[key_type], **named)
         chain = b"".join(blob.bytes() for blob in made.cert_chain_pems).decode()
         return snapshot.Certificate(chain=chain, key=made.private_key_pem.bytes().decode())
+
+    def issue_odd(
+        self,
+        subject: str,
+        *,
+        names: Sequence[x509.GeneralName] = (),
+        curve: ec.EllipticCurve | None = None,
+    ) -> snapshot.Certificate:
+        """Return a certificate that trustme does not make."""
+        key = ec.generate_private_key(curve or ec.SECP256R1())
+        issuer = x509.load_pem_x509_certificate(self.ca.cert_pem.bytes())
+        issuer_key = load_pem_private_key(self.ca.private_key_pem.bytes(), password=None)
+        now = datetime.datetime.now(datetime.UTC)
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)]))
+            .issuer_name(issuer.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+        )
+        if names:
+            made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return snapshot.Certificate(
+            chain=made.sign(issuer_key, hashes.SHA256()).public_bytes(Encoding.PEM).decode(),
+            key=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+        )
 
     def context(self, *names: str, **settings: object) -> snapshot.TlsContext:
         """Return a server's context with a certificate for these names."""

@@ -82,7 +82,7 @@ class OpenSslChecks:
 
     def context(self, context: TlsContext) -> None:
         """Raise ``ValueError`` when TLS cannot be spoken as ``context`` says."""
-        from pymosn.network.tls import check_context  # takes megabytes
+        from pymosn.network.tls_context import check_context  # takes megabytes
 
         check_context(context)
 

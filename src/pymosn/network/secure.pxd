@@ -17,6 +17,7 @@ cdef class TlsLayer:
 
 
 cdef class TlsFactory:
+    cdef readonly str name
     cdef readonly bint fall_back
 
     cdef TlsLayer layer(self)

@@ -1,8 +1,9 @@
 """What a connection knows of TLS: the interface, without OpenSSL.
 
 A ``TlsLayer`` stands between one connection and its socket; a ``TlsFactory`` makes those of a
-listener or of an upstream host.  Counterpart: ``network/tls.pyx`` implements both, and is loaded
-only where the configuration asks for TLS, because libcrypto costs each process megabytes.
+listener or of an upstream host.  Counterparts: ``network/tls_session.pyx`` and ``network/tls.pyx``
+implement them, and are loaded only where the configuration asks for TLS, because libcrypto costs
+each process megabytes.
 """
 
 from typing import Final
@@ -69,6 +70,8 @@ class TlsLayer:
 class TlsFactory:
     """Makes the layers of one listener or of one upstream host."""
 
+    name: str
+    """What logs call it."""
     fall_back: bool
     """Client: go on in plain text when the handshake failed."""
 

@@ -3,29 +3,18 @@
 from collections.abc import Sequence
 
 from pymosn import snapshot
-from pymosn.network.reactor import Reactor
-from pymosn.network.secure import TlsFactory, TlsLayer
+from pymosn.network.secure import TlsFactory
+from pymosn.network.tls_context import TlsContext
+from pymosn.network.tls_session import TlsBuffers, TlsSession
 from pymosn.observe.metrics import TlsStats
 
-def check_context(settings: snapshot.TlsContext) -> None: ...
 def new_ticket_key() -> bytes: ...
-
-class TlsBuffers:
-    reactor: Reactor
-    def __init__(self, reactor: Reactor) -> None: ...
 
 class TicketKeys:
     def __init__(self, keys: Sequence[bytes] = ()) -> None: ...
     def replace(self, keys: list[bytes]) -> None: ...
 
-class TlsContext:
-    names: tuple[bytes, ...]
-    alpn: tuple[bytes, ...]
-    server: bool
-    def __init__(self, settings: snapshot.TlsContext, server: bool) -> None: ...
-
 class TlsServer(TlsFactory):
-    name: str
     contexts: list[TlsContext]
     def __init__(
         self,
@@ -38,7 +27,6 @@ class TlsServer(TlsFactory):
     def session(self) -> TlsSession: ...
 
 class TlsClient(TlsFactory):
-    name: str
     def __init__(
         self,
         buffers: TlsBuffers,
@@ -50,10 +38,3 @@ class TlsClient(TlsFactory):
         alpn: Sequence[bytes] | None = None,
     ) -> None: ...
     def session(self) -> TlsSession: ...
-
-class TlsSession(TlsLayer):
-    def step(self, fd: int) -> int: ...
-    def read(self, fd: int) -> bytes | int: ...
-    def write(self, fd: int, pieces: list[bytes], final: bool = False) -> int: ...
-    def push_on(self, fd: int) -> int: ...
-    def close(self, fd: int) -> None: ...

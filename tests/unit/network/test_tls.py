@@ -1,6 +1,5 @@
 """Our TLS against Python's, with the network between them in the test's hands."""
 
-import datetime
 import ssl
 import time
 from collections.abc import Iterator
@@ -9,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from pymosn import snapshot
 from pymosn.network.certificates import read_authorities, read_certificate
 from pymosn.network.openssl import TlsError
-from pymosn.network.tls import TicketKeys, check_context, new_ticket_key
+from pymosn.network.tls import TicketKeys, new_ticket_key
+from pymosn.network.tls_context import check_context
 from tests.support.tls import DONE, EAGAIN, Authority, Ours, Wire, joined
 
 NAME = "example.test"
@@ -472,7 +471,7 @@ def test_the_names_of_clients(
     ours: Ours, authority: Authority, allowed: str, welcome: bool, tmp_path
 ) -> None:
     client = authority.client()
-    uri_certificate(authority, ["spiffe://a/b"], tmp_path, client)
+    load_uris(client, authority, ["spiffe://a/b"], tmp_path)
     context = authority.context(NAME, verify="require", ca=authority.pem, peer_names=[allowed])
     with Wire(ours.server(context).session(), client, name=NAME) as wire:
         try:
@@ -486,8 +485,8 @@ def test_the_names_of_clients(
 
 def test_facts_of_a_client(ours: Ours, authority: Authority, tmp_path) -> None:
     client = authority.client()
-    names = ["spiffe://a/b", "spiffe://a/with,comma", "spiffe://a/new\nline"]
-    uri_certificate(authority, names, tmp_path, client)
+    uris = ["spiffe://a/b", "spiffe://a/with,comma", "spiffe://a/new\nline"]
+    load_uris(client, authority, uris, tmp_path)
     with served(ours, authority, client, verify="require", ca=authority.pem) as wire:
         fact = wire.layer.fact
         assert fact("peer_uri_san") == b"spiffe://a/b,spiffe://a/with%2Ccomma"
@@ -502,36 +501,13 @@ def test_facts_of_a_client(ours: Ours, authority: Authority, tmp_path) -> None:
         assert fact("nonsense") is None
 
 
-def uri_certificate(authority: Authority, uris: list[str], directory, client) -> None:
-    """Give a client a certificate with URI names, which trustme does not make."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    issuer_key = serialization.load_pem_private_key(
-        authority.ca.private_key_pem.bytes(), password=None
-    )
-    issuer = x509.load_pem_x509_certificate(authority.ca.cert_pem.bytes())
-    now = datetime.datetime.now(datetime.UTC)
+def load_uris(
+    client: ssl.SSLContext, authority: Authority, uris: list[str], directory: Path
+) -> None:
+    """Give a client a certificate with these names."""
     names = [x509.UniformResourceIdentifier._init_without_validation(uri) for uri in uris]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a client")]))
-        .issuer_name(issuer.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(issuer_key, hashes.SHA256())
-    )
-    path = directory / "client.pem"
-    path.write_bytes(
-        certificate.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    client.load_cert_chain(path)
+    authority.write(directory, "client", authority.issue_odd("a client", names=names))
+    client.load_cert_chain(directory / "client.crt", directory / "client.key")
 
 
 # -- servers that we verify ------------------------------------------------------------------------
@@ -746,39 +722,19 @@ def test_certificates_are_checked(authority: Authority) -> None:
         read_authorities("")
 
 
-def self_signed(curve: ec.EllipticCurve) -> snapshot.Certificate:
-    """Return a certificate for NAME whose key is of this curve."""
-    key = ec.generate_private_key(curve)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    form = serialization.PrivateFormat.PKCS8
-    pem = key.private_bytes(Encoding.PEM, form, serialization.NoEncryption())
-    return snapshot.Certificate(
-        chain=made.public_bytes(Encoding.PEM).decode(),
-        key=pem.decode(),
-    )
-
-
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()])
-def test_keys_of_every_curve_of_tls_1_3(ours: Ours, curve: ec.EllipticCurve) -> None:
-    certificate = self_signed(curve)
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.check_hostname = False
-    client.verify_mode = ssl.CERT_NONE
+def test_keys_of_every_curve_of_tls_1_3(
+    ours: Ours, authority: Authority, curve: ec.EllipticCurve
+) -> None:
+    certificate = authority.issue_odd("any", names=[x509.DNSName(NAME)], curve=curve)
     server = ours.server(snapshot.TlsContext(certificates=[certificate]))
-    with Wire(server.session(), client, name=NAME) as wire:
+    with Wire(server.session(), authority.client(), name=NAME) as wire:
         assert wire.shake() == DONE, wire.layer.error
         assert wire.layer.fact("version") == b"TLSv1.3"
 
 
-def test_a_key_of_another_curve_is_refused() -> None:
-    odd = self_signed(ec.SECP256K1())
+def test_a_key_of_another_curve_is_refused(authority: Authority) -> None:
+    odd = authority.issue_odd("any", curve=ec.SECP256K1())
     with pytest.raises(TlsError, match="of the curve secp256k1, with which no handshake"):
         read_certificate(odd.chain, odd.key)
     with pytest.raises(TlsError, match="of the curve secp256k1, with which no handshake"):
