@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from bench.credentials import Credentials
-from bench.processes import BenchError
-
-# What a client may need beyond the time for which it was told to run.
-_SPARE_SECONDS = 15
+from bench.processes import run_for
 
 
 def client_command(
@@ -33,17 +29,4 @@ def run_client(
 ) -> str:
     """What a client prints that runs for `seconds`; BenchError when it fails."""
     argv, env = client_command(module, credentials, *arguments)
-    try:
-        done = subprocess.run(
-            argv,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=seconds + _SPARE_SECONDS,
-            env=env,
-        )
-    except subprocess.TimeoutExpired:
-        raise BenchError(f"{module} did not end in time") from None
-    if done.returncode != 0:
-        raise BenchError(f"{module} failed: {done.stderr.strip()[-300:]}")
-    return done.stdout
+    return run_for(module, argv, seconds, env)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.outcome import LoadReport, percentiles
-from bench.processes import BenchError
+from bench.processes import BenchError, run_for
 from bench.target import Target
 
 _ERRORS = ("failed", "errored", "timeout")
@@ -23,18 +23,11 @@ def run_h2load(target: Target, connections: int, seconds: int) -> LoadReport:
         log = Path(directory) / "requests.tsv"
         argv = ["h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-D{seconds}"]
         argv += [f"--log-file={log}", target.url]
-        try:
-            done = subprocess.run(
-                argv, check=False, capture_output=True, text=True, timeout=seconds + 15
-            )
-        except subprocess.TimeoutExpired:
-            raise BenchError("h2load did not end in time") from None
-        if done.returncode != 0:
-            raise BenchError(f"h2load failed: {(done.stderr or done.stdout).strip()[-300:]}")
+        output = run_for("h2load", argv, seconds)
         with log.open() as lines:
             times = request_times(lines)
     under_way = connections * streams
-    return parse_h2load(done.stdout, times, target.scenario.body_bytes, under_way, seconds)
+    return parse_h2load(output, times, target.scenario.body_bytes, under_way, seconds)
 
 
 def parse_h2load(

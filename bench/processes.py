@@ -10,13 +10,15 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 PR_SET_PDEATHSIG = 1
 STOP_SECONDS = 3.0
+# What a load generator may need beyond the time for which it was told to run.
+_SPARE_SECONDS = 15
 
 # Looked up before any fork: between fork and exec nothing may load a library.
 _LIBC = ctypes.CDLL(None)
@@ -129,6 +131,26 @@ class Fleet:
         """End one child early."""
         child.stop()
         self._children.remove(child)
+
+
+def run_for(
+    name: str, argv: Sequence[str], seconds: float, env: Mapping[str, str] | None = None
+) -> str:
+    """What a load generator prints that runs for `seconds`; BenchError when it fails."""
+    try:
+        done = subprocess.run(
+            argv,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=seconds + _SPARE_SECONDS,
+            env=env,
+        )
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"{name} did not end in time") from None
+    if done.returncode != 0:
+        raise BenchError(f"{name} failed: {(done.stderr or done.stdout).strip()[-300:]}")
+    return done.stdout
 
 
 def process_tree(root: int) -> list[int]:

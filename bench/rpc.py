@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from bench.outcome import LoadReport
-from bench.processes import BenchError, Child, Command, Fleet
+from bench.processes import BenchError, Child, Command, Fleet, run_for
 from bench.scenarios import HEARTBEAT_SECONDS, Scenario
 from bench.target import Target
 from bench.waiting import wait_for
@@ -103,13 +103,5 @@ def run_calls(target: Target, connections: int, seconds: float) -> LoadReport:
         str(program()), "load", scenario.rpc, str(target.port), str(connections),
         str(scenario.in_flight), str(seconds), str(scenario.body_bytes),
     ]  # fmt: skip
-    try:
-        done = subprocess.run(
-            argv, check=False, capture_output=True, text=True, timeout=seconds + 15
-        )
-    except subprocess.TimeoutExpired:
-        raise BenchError("rpcload did not end in time") from None
-    if done.returncode != 0:
-        raise BenchError(f"wrong or missing replies: {(done.stderr or done.stdout).strip()[-300:]}")
-    said = json.loads(done.stdout)
+    said = json.loads(run_for("rpcload", argv, seconds))
     return LoadReport(int(said["done"]), said["seconds"], said["p50_us"], said["p99_us"])

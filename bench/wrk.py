@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from bench.outcome import LoadReport
-from bench.processes import BenchError
+from bench.processes import BenchError, run_for
 from bench.scenarios import HOST_FORMAT, PREFIX_FORMAT, Scenario
 from bench.target import Target
 
@@ -28,20 +28,8 @@ def run_wrk(target: Target, connections: int, seconds: int) -> LoadReport:
     if scenario.asked:
         argv += ["--", *_formats(scenario), str(scenario.asked)]
     rules = target.credentials.client_environment() if target.credentials else {}
-    try:
-        done = subprocess.run(
-            argv,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=seconds + 15,
-            env={**os.environ, **rules},
-        )
-    except subprocess.TimeoutExpired:
-        raise BenchError("wrk did not end in time") from None
-    if done.returncode != 0:
-        raise BenchError(f"wrk failed: {(done.stderr or done.stdout).strip()[-300:]}")
-    return parse_wrk(done.stdout, scenario.body_bytes, connections)
+    output = run_for("wrk", argv, seconds, {**os.environ, **rules})
+    return parse_wrk(output, scenario.body_bytes, connections)
 
 
 def parse_wrk(output: str, body_bytes: int, connections: int) -> LoadReport:
