@@ -7,7 +7,7 @@ import ssl
 import sys
 
 from tests.fuzz.loop import main
-from tests.support.tls import Authority, Ours
+from tests.support.tls import Authority, Ours, client_hello
 
 OURS = Ours()
 AUTHORITY = Authority()
@@ -25,13 +25,7 @@ def hello(name: str, alpn: list[str], version: ssl.TLSVersion) -> bytes:
     context = ssl.create_default_context()
     context.maximum_version = version
     context.set_alpn_protocols(alpn)
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = context.wrap_bio(incoming, outgoing, server_hostname=name)
-    try:
-        client.do_handshake()
-    except ssl.SSLWantReadError:
-        return outgoing.read()
-    raise AssertionError("a handshake without a server")
+    return client_hello(context, name)
 
 
 SEEDS = [

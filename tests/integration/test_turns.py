@@ -6,21 +6,11 @@ import ssl
 from tests.support.clients import Clients, get, read_reply
 from tests.support.configs import http_listener, pausing_config
 from tests.support.secured import NAME, context
+from tests.support.tls import client_hello
 
 HANDSHAKES = 16
 TRIES = 5
 """A busy machine may keep the client from looking in time; not every time."""
-
-
-def client_hello() -> bytes:
-    to_send = ssl.MemoryBIO()
-    tls = ssl.create_default_context()
-    session = tls.wrap_bio(ssl.MemoryBIO(), to_send, server_hostname=NAME)
-    try:
-        session.do_handshake()
-    except ssl.SSLWantReadError:
-        return to_send.read()
-    raise AssertionError("a handshake needs a server")
 
 
 def test_handshakes_hold_nobody_up(pymosn, origin, files) -> None:
@@ -34,7 +24,7 @@ def test_handshakes_hold_nobody_up(pymosn, origin, files) -> None:
     listener["filter_chains"][0]["tls_context_set"] = [context(files, "rsa")]
     server["listeners"].append(listener)
     proxy = pymosn(config)
-    hello = client_hello()
+    hello = client_hello(ssl.create_default_context(), NAME)
     before, between = [], []
     for _ in range(TRIES):
         with (

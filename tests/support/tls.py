@@ -29,6 +29,17 @@ DONE = 1
 EAGAIN = 11
 
 
+def client_hello(context: ssl.SSLContext, name: str) -> bytes:
+    """Return what Python's client says first."""
+    to_send = ssl.MemoryBIO()
+    client = context.wrap_bio(ssl.MemoryBIO(), to_send, server_hostname=name)
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        return to_send.read()
+    raise AssertionError("a handshake without a server")
+
+
 class Authority:
     """A CA that nobody else trusts."""
 
