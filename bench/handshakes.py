@@ -17,13 +17,8 @@ def run_handshakes(target: Target, connections: int, seconds: int) -> LoadReport
     """Load the target for `seconds`; BenchError when anything came back wrong."""
     assert target.credentials is not None
     assert target.scenario.handshake is not None
-    output = run_client(
-        "handshake_client",
-        target.credentials,
-        seconds,
-        *(target.port, connections, seconds, target.scenario.handshake.value),
-    )
-    return parse_handshakes(output)
+    arguments = (target.port, connections, seconds, target.scenario.handshake.value)
+    return parse_handshakes(run_client("handshake_client", target.credentials, seconds, *arguments))
 
 
 def parse_handshakes(output: str) -> LoadReport:

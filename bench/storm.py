@@ -17,13 +17,9 @@ def run_storm(field: Field) -> None:
 
 
 def _bursts(field: Field, runner: Runner) -> Sample:
-    seconds = field.settings.seconds
-    output = run_client(
-        "storm_client",
-        runner.target.credentials,
-        seconds,
-        *(runner.target.port, field.connections, seconds),
-    )
+    target, seconds = runner.target, field.settings.seconds
+    arguments = (target.port, field.connections, seconds)
+    output = run_client("storm_client", target.credentials, seconds, *arguments)
     return storm_sample(json.loads(output))
 
 
