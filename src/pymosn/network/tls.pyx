@@ -233,8 +233,6 @@ cdef class TlsClient(TlsFactory):
         self._alpn_wire = context._alpn_wire if alpn is None else alpn_wire(alpn)
         self._buffers = buffers
         self._context = context
-        SSL_CTX_set_session_cache_mode(
-            context.ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
         SSL_CTX_sess_set_new_cb(context.ctx, _on_new_session)
         self._stats = stats
         self.name = name

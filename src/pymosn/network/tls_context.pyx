@@ -77,6 +77,9 @@ cdef class TlsContext:
         self._alpn_wire = alpn_wire(self.alpn)
         if self.server:
             self._configure_server(settings)
+        else:
+            SSL_CTX_set_session_cache_mode(
+                ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
 
     def _configure_server(self, settings):
         cdef SSL_CTX *ctx = self.ctx
