@@ -394,12 +394,8 @@ class Runtime:
         from pymosn.protocol.xprotocol.custom import CustomProtocol, Protocol
 
         if isinstance(made, Protocol):
-            return CustomProtocol(name, made, self._extension_failed)
+            return CustomProtocol(name, made, self.reactor.report)
         raise ValueError(f"protocol {name}: {type(made).__name__} is not a Protocol")
-
-    def _extension_failed(self, extension: object, error: BaseException) -> None:
-        if self.reactor.on_error is not None:
-            self.reactor.on_error(extension, error)
 
     def _cluster(self, cluster: model.Cluster) -> UpstreamCluster:
         known = self.clusters.get(cluster.name)

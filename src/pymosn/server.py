@@ -77,7 +77,7 @@ class Server:
         self._pump = _Pump(self._reactor, self._runtime, loop)
         try:
             await self.apply(self._config)
-        except BaseException:
+        except BaseException:  # cancelled, too: what was begun is undone
             self.close()
             raise
         return self
@@ -120,7 +120,7 @@ class Server:
         }
         try:
             self._runtime.apply(snapshot, given)
-        except BaseException:
+        except BaseException:  # the same
             for descriptors in given.values():
                 for descriptor in descriptors:
                     os.close(descriptor)

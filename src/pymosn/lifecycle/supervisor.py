@@ -265,10 +265,10 @@ class Supervisor:
             services = await self._services.prepare(new.settings)
             try:
                 await self.crew.serve(_serving(snapshot), workers)
-            except BaseException:
+            except BaseException:  # cancelled, too: what was begun is undone
                 services.abandon()
                 raise
-        except BaseException:
+        except BaseException:  # the same
             self.sockets.release(bound)
             self.sockets.keep_only(self.snapshot.listeners, self.configuration.settings.workers)
             raise

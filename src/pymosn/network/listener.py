@@ -82,7 +82,7 @@ class Listener(Source):
             if fd >= 0:
                 try:
                     self.acceptor.on_accept(fd, self._peer[0])
-                except Exception:
+                except Exception:  # raised again below
                     # It is not served: the client must not wait for what nobody will send.
                     self._reactor.close_fd(fd)
                     raise

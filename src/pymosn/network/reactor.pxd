@@ -93,7 +93,7 @@ cdef class Reactor(TimerWheel):
     cdef void _run_deferred(self)
     cdef void _run_long(self)
     cdef int _wait_ms(self, double timeout)
-    cdef void _report(self, object where)
+    cpdef void report(self, object where)
 
     cdef Pipe open_pipe(self, int wanted)
     cdef Py_ssize_t splice(self, int source, int sink, Py_ssize_t count) noexcept

@@ -331,8 +331,8 @@ cdef class Reactor(TimerWheel):
             # Entering the guard costs as much as dispatching: once for all that go well.
             try:
                 self._dispatch()
-            except Exception:
-                self._report(self._acting)
+            except Exception:  # the edge: the others go on
+                self.report(self._acting)
                 self._run_flushes()
         if self.has_due():
             self._fire_timers()
@@ -489,8 +489,8 @@ cdef class Reactor(TimerWheel):
         while self._first_flush is not None or PyList_GET_SIZE(self._sending) > 0:
             try:
                 self._flush_pending()
-            except Exception:
-                self._report(self._acting)
+            except Exception:  # the edge: the others go on
+                self.report(self._acting)
 
     cdef void _flush_everything(self):
         while self._first_flush is not None or self._first_late is not None:
@@ -506,8 +506,8 @@ cdef class Reactor(TimerWheel):
             try:
                 self.run_timers()
                 return
-            except Exception:
-                self._report(self.firing)
+            except Exception:  # the edge: the others go on
+                self.report(self.firing)
 
     cdef void _run_deferred(self):
         cdef list work = self._deferred
@@ -518,8 +518,8 @@ cdef class Reactor(TimerWheel):
             target = <Reactive>item
             try:
                 target.on_deferred()
-            except Exception:
-                self._report(target)
+            except Exception:  # the edge: the others go on
+                self.report(target)
             unflushed += 1
             if unflushed == SLOTS:
                 unflushed = 0
@@ -536,14 +536,14 @@ cdef class Reactor(TimerWheel):
             done += 1
             try:
                 target.on_deferred()
-            except Exception:
-                self._report(target)
+            except Exception:  # the edge: the others go on
+                self.report(target)
             if self.clock() >= until:
                 break
         PyList_SetSlice(self._long, 0, done, NULL)
 
-    cdef void _report(self, object where):
-        """The edge where an exception in connection code ends: it costs that connection only."""
+    cpdef void report(self, object where):
+        """Tell of the exception that is being handled; a connection ``where`` it was is closed."""
         if self.on_error is not None:
             self.on_error(where, sys.exc_info()[1])
         else:

@@ -111,10 +111,10 @@ class ServingAcceptor(Acceptor):
                 handshake.begin(self.tls)
             else:
                 self.serve(connection, info, b"")
-        except Exception:
+        except Exception:  # of any kind
             # A user's code failed.  The descriptor is the connection's already, so this must not
             # reach the listener.
-            reactor._report(connection)
+            reactor.report(connection)
 
     def watch(self, interval: float) -> None:
         """Look after the handshakes every so many seconds, as long as there are any."""

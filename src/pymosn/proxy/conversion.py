@@ -61,7 +61,7 @@ class Conversion:
             made = self._transcoder.transcode_request(self._facade, b"".join(body.pieces))
             content: bytes = made.content
             head: RequestHead = made.head
-        except Exception:
+        except Exception:  # a user's code
             self._failed(sys.exc_info()[1], 400)
             return False
         if not head.is_rpc() and head.get(b"host") is None:
@@ -91,7 +91,7 @@ class Conversion:
             made = self._transcoder.transcode_response(self._facade, answer)
             content: bytes = made.content
             head: ResponseHead = made.head
-        except Exception:
+        except Exception:  # a user's code
             self._failed(sys.exc_info()[1], 502)
             return False
         stream.response = head

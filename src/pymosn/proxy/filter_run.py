@@ -68,7 +68,7 @@ class FilterRun:
                 if hook.is_async:
                     self._park(stream, hook, result)
                     return False
-            except Exception:
+            except Exception:  # a user's code
                 self._failed(stream, hook, sys.exc_info()[1])
                 return False
             if result is not None and not self._obey(stream, result, len(hooks)):
@@ -85,7 +85,7 @@ class FilterRun:
                 changed = hook.call(self._request, data)
                 if changed is not None:
                     data = changed
-            except Exception:
+            except Exception:  # a user's code
                 stream.proxy.filter_failed(hook, sys.exc_info()[1])
                 stream.data_hook_failed()
                 return None
@@ -125,7 +125,7 @@ class FilterRun:
                 if self._request is None:
                     self._request = Request(stream)
                 hook.call(self._request)
-            except Exception:
+            except Exception:  # a user's code
                 stream.proxy.filter_failed(hook, sys.exc_info()[1])
         self.stream = None  # type: ignore[assignment]  # as declared
         self._request = None

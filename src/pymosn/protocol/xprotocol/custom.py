@@ -142,12 +142,12 @@ class CustomProtocol(RpcProtocol):
     """A user's protocol under the name that the configuration gives it."""
 
     protocol: Any
-    _report: Callable[[object, BaseException], None]
+    _report: Callable[[object], None]
 
     def __init__(
-        self, name: str, protocol: Protocol, report: Callable[[object, BaseException], None]
+        self, name: str, protocol: Protocol, report: Callable[[object], None]
     ) -> None:
-        """``report`` hears of the exceptions in a user's code.
+        """``report`` is told whose code threw, while the exception is being handled.
 
         Raises ``ValueError`` when the protocol cannot be used.
         """
@@ -164,8 +164,8 @@ class CustomProtocol(RpcProtocol):
     def match(self, data: bytes) -> int:
         try:
             answer = self.protocol.match(memoryview(data))
-        except Exception as error:
-            self._report(self.protocol, error)
+        except Exception:  # a user's code
+            self._report(self.protocol)
             return -1
         if answer is None:
             return 0
@@ -181,11 +181,11 @@ class CustomCodec(Codec):
     name: str
     protocol: Any
     _frame: Any
-    _report: Callable[[object, BaseException], None]
+    _report: Callable[[object], None]
 
     def __init__(
         self, limits: FrameLimits, name: str, protocol: Protocol,
-        report: Callable[[object, BaseException], None],
+        report: Callable[[object], None],
     ) -> None:  # fmt: skip
         Codec.__init__(self, limits)
         self.name = name
@@ -210,7 +210,7 @@ class CustomCodec(Codec):
                 return self._bad(f"decode found a frame of {frame.size} bytes")
             if frame.kind not in ("request", "oneway", "response"):
                 return self._bad(f"{frame.kind!r} is not a kind of frame")
-        except Exception as error:
+        except Exception as error:  # a user's code
             return self._raised(error)
         self._frame = frame
         return int(frame.size)
@@ -219,7 +219,7 @@ class CustomCodec(Codec):
         frame = self._frame
         try:
             return self._take(frame)
-        except Exception as error:
+        except Exception as error:  # a user's code
             self._raised(error)
             return self.fail(self.error)
 
@@ -271,8 +271,8 @@ class CustomCodec(Codec):
         reason = (content.strip() or head.reason).decode("utf-8", "replace")
         try:
             frame = self.protocol.hijack(asked.frame, head.status, reason)
-        except Exception as error:
-            self._raised(error)
+        except Exception:  # a user's code
+            self._report(self.protocol)
             return None
         return None if frame is None else self._encoded(frame, request.id, None, None)
 
@@ -290,8 +290,8 @@ class CustomCodec(Codec):
     def _simple(self, make: Any, arguments: tuple[Any, ...], number: int) -> bytes | None:
         try:
             frame = make(*arguments)
-        except Exception as error:
-            self._raised(error)
+        except Exception:  # a user's code
+            self._report(self.protocol)
             return None
         if frame is None:
             return None
@@ -310,15 +310,15 @@ class CustomCodec(Codec):
             frame.headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers]
         try:
             return [bytes(self.protocol.encode(frame))]
-        except Exception as error:
-            self._raised(error)
+        except Exception:  # a user's code
+            self._report(self.protocol)
             return None
 
     def _checked_size(self, size: int) -> int:
         return self._bad(f"measure returned {size}") if size < 0 else size
 
     def _raised(self, error: BaseException) -> int:
-        self._report(self.protocol, error)
+        self._report(self.protocol)
         return self._bad(f"{type(error).__name__}: {error}")
 
     def _bad(self, what: str) -> int:
