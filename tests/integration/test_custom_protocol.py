@@ -113,6 +113,7 @@ def test_exceptions_cost_what_they_must() -> None:
         decoding, encoding = running.errors
         assert "a frame to raise on" in str(decoding)
         assert "a frame that cannot be said" in str(encoding)
+        assert isinstance(encoding, ValueError)
         assert encoding.__traceback__ is not None
         running.errors.clear()
 

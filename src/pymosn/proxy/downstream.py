@@ -669,11 +669,11 @@ class ProxyStream(Stream):
         filters = self.filters
         for piece in held:
             if filters is not None and filters.chain.on_response_data:
-                piece = filters.change_data(filters.chain.on_response_data, piece)
+                piece = filters.change_data(filters.chain.on_response_data, piece)  # noqa: PLW2901  step by step
                 if piece is None:
                     return
             if self.transcodes_response:
-                piece = self.transcoder.response_data(piece)  # type: ignore[union-attr]  # there is one
+                piece = self.transcoder.response_data(piece)  # type: ignore[union-attr]  # noqa: PLW2901  as above
             self.bytes_sent += len(piece)
             sender.send_data(piece, False)
         if self.response_ended:

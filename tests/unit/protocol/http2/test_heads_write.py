@@ -130,7 +130,7 @@ class TestRequest:
             for turn in range(12)
         ]
         for turn, head in enumerate(heads * 3):
-            turn %= 12  # which of the heads it is
+            turn %= 12  # noqa: PLW2901 -- which of the heads it is
             assert link.request(head) == [
                 (b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"h%d" % (turn % 3)),
                 (b":path", b"/%d" % turn), (b"a", b"%d" % (turn % 2)), (b"b", b"b"),
